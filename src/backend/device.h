@@ -1,0 +1,89 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/outcome.h"
+#include "data/inputs.h"
+#include "problem/device_info.h"
+#include "problem/problem.h"
+#include "reference/reference.h"
+#include "space/config.h"
+
+namespace moetune {
+
+enum class CacheState { cold, warm };
+enum class LaunchMode { graph, stream };
+
+struct TimingOptions {
+  CacheState cache = CacheState::cold;    ///< cold: the last-level cache is flushed before every sample
+  LaunchMode launch = LaunchMode::graph;  ///< ignored by the CPU
+
+  bool operator==(const TimingOptions&) const = default;
+};
+
+/// An implementation with its configs, built and ready to run on the inputs of its workload. The workload outlives it.
+class Pipeline {
+ public:
+  virtual ~Pipeline() = default;
+
+  /// Poisons every intermediate and the output, runs once, and waits. A device that fails here (fault, refused launch)
+  /// says so in the result.
+  virtual Result<OutputScan> run() = 0;
+
+  /// Rows of the last run's output, widened to float: [tokens.size(), N2].
+  virtual std::vector<float> read_rows(std::span<const std::int64_t> tokens) = 0;
+
+  /// `n` samples of the whole pipeline, in µs, on inputs and intermediates that a run() has left in place.
+  virtual Result<std::vector<double>> time(int n, const TimingOptions& options) = 0;
+
+  /// The same for one stage of the implementation alone.
+  virtual Result<std::vector<double>> time_stage(Stage stage, int n, const TimingOptions& options) = 0;
+};
+
+/// A problem's inputs, resident on a device.
+class Workload {
+ public:
+  virtual ~Workload() = default;
+
+  virtual const Problem& problem() const = 0;
+  virtual const DataSpec& data() const = 0;
+  virtual const Routing& routing() const = 0;
+
+  /// Fills the same buffers anew, with fresh values and a fresh routing. Pipelines built before stay valid.
+  virtual void refill(const DataSpec& data) = 0;
+
+  /// Builds a pipeline, or says why not. Safe to call while nothing else uses the device.
+  virtual Result<std::unique_ptr<Pipeline>> build(const PipelineConfig& config) = 0;
+};
+
+/// A place where pipelines run.
+class Device {
+ public:
+  virtual ~Device() = default;
+
+  virtual const DeviceInfo& info() const = 0;
+
+  /// Measures streaming read bandwidth and the matrix rate; takes about a second.
+  virtual Ceilings measure_ceilings() = 0;
+
+  /// Compiles the kernels of these stage configs ahead of time, with as many threads as the host has, so that build() finds
+  /// them ready. What fails here fails again, with its reason, in build(). `done` is called after each, from any thread.
+  virtual void prepare(const Problem& problem, std::span<const std::pair<Stage, StageConfig>> configs,
+                       const std::function<void()>& done) = 0;
+
+  /// Bytes that `load` and the largest pipeline of the problem need.
+  virtual std::int64_t bytes_needed(const Problem& problem) const = 0;
+
+  /// Makes the inputs on the device. Throws Error saying how much is needed and how much there is, before allocating.
+  virtual std::unique_ptr<Workload> load(const Problem& problem, const DataSpec& data) = 0;
+};
+
+/// "auto", "cpu", "cuda:N". auto is the first GPU that can be used, else the CPU. Throws Error (exit code no_device where
+/// a GPU was asked for and there is none) saying what is missing and how to get it.
+std::unique_ptr<Device> open_device(std::string_view id);
+
+}  // namespace moetune

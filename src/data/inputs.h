@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "problem/problem.h"
+
+namespace moetune {
+
+/// What the tensors are filled with. Every value is a function of (seed, tensor, flat index) alone, computed with the same
+/// integer arithmetic on host and device (kernels/lib/fill.h), so both see the same bits.
+///   random         near-normal, scaled so that outputs are of order one
+///   exact_integer  small integers so sparse and so placed that every sum is exact in fp32 and every activation saturates or
+///                  vanishes: the one correct answer is known to the last bit
+enum class Fill { random, exact_integer };
+
+struct DataSpec {
+  Fill fill = Fill::random;
+  std::uint64_t seed = 1;
+
+  bool operator==(const DataSpec&) const = default;
+};
+
+/// The tokens' choices.
+struct Routing {
+  std::int64_t M = 0, topk = 0, E = 0;
+  std::vector<std::int32_t> topk_ids;  ///< [M, topk], distinct in each row
+  std::vector<float> topk_weights;     ///< [M, topk]
+
+  std::vector<std::int64_t> rows_per_expert() const;  ///< [E]
+  std::int64_t experts_hit() const;
+};
+
+/// Draws the routing of `problem`. exact_integer data has powers of two as weights. Throws Error for routing files that
+/// cannot be read or do not fit the problem.
+Routing make_routing(const Problem& problem, const DataSpec& data);
+
+}  // namespace moetune

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "problem/device_info.h"
+#include "space/config.h"
+
+namespace moetune {
+
+/// A way to compute the tunable stages: a row of the engine table.
+struct Engine {
+  std::string_view name;     ///< "mma", "cpu"
+  Backend backend;
+  std::string_view summary;  ///< one line for `list`
+  std::span<const std::string_view> parameters;  ///< config keys, in order
+
+  /// Why `config` cannot compute `stage` of `problem` on `device`; nothing where it can. The one authority on legality.
+  std::optional<std::string> (*why_invalid)(const Config& config, Stage stage, const Problem& problem, const DeviceInfo& device);
+
+  /// Configs worth trying first, best guess first, all legal, at least one wherever the engine can run the problem at all.
+  std::vector<Config> (*first_configs)(Stage stage, const Problem& problem, const DeviceInfo& device);
+};
+
+/// All engines.
+std::span<const Engine> engines();
+/// Throws Error naming the engines there are.
+const Engine& find_engine(std::string_view name);
+
+}  // namespace moetune

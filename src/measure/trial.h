@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "backend/device.h"
+#include "base/outcome.h"
+#include "measure/statistics.h"
+#include "problem/work.h"
+#include "reference/verdict.h"
+#include "space/config.h"
+
+namespace moetune {
+
+/// One attempt at a config: the line of the journal.
+struct Trial {
+  enum class Phase { screen, final };
+
+  Problem problem;
+  Phase phase = Phase::screen;
+  std::optional<Stage> stage;  ///< screen: the stage that was timed alone; empty: the whole pipeline
+  PipelineConfig config;       ///< the pipeline it was verified in
+  DataSpec data;
+  TimingOptions timing;
+  Outcome outcome = Outcome::skipped;
+  std::string reason;              ///< empty where ok
+  std::optional<Verdict> verdict;  ///< there wherever it ran
+  std::optional<Summary> time;     ///< there only where verdict->passed
+  double wall_s = 0;               ///< time the attempt took
+
+  bool operator==(const Trial&) const = default;
+};
+
+/// An implementation at its best config, measured in the last rounds against the others.
+struct Best {
+  Problem problem;
+  PipelineConfig config;
+  DataSpec data;
+  TimingOptions timing;
+  std::int64_t experts_hit = 0;
+  Summary time;                          ///< whole pipeline
+  std::map<Stage, Summary> stage_times;  ///< each stage timed alone
+  Verdict verdict;
+  double roofline_us = 0;
+  double ceiling = 0;  ///< of merged over three_kernel for this problem
+  Work work;
+  std::optional<Ratio> versus_three_kernel;  ///< merged only: from the same rounds
+
+  double roofline_fraction() const { return time.median_us > 0 ? roofline_us / time.median_us : 0; }
+  bool operator==(const Best&) const = default;
+};
+
+}  // namespace moetune

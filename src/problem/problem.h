@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "kernels/lib/types.h"
+
+namespace moetune {
+
+/// Which experts the tokens choose.
+struct RoutingSpec {
+  enum class Kind { balanced, uniform, zipf, one_expert, file };
+  Kind kind = Kind::uniform;
+  double zipf_s = 1.0;  ///< zipf: the expert of rank r is drawn with weight r^-s
+  std::string path;     ///< file: a .npy integer array [M, topk] of expert ids
+
+  bool operator==(const RoutingSpec&) const = default;
+};
+
+/// Which of the two GEMMs have a bias: b1 [E, N1], b2 [E, N2], in the problem's dtype.
+enum class Bias { none, b1, b2, both };
+
+/// One expert MLP to compute. Sizes count elements; N1 is the width of w1 (gate rows, then up rows), N2 the width of the
+/// output. See README.md, "The mathematics".
+struct Problem {
+  std::int64_t M = 1;      ///< tokens
+  std::int64_t K = 0;      ///< hidden size of the input
+  std::int64_t N1 = 0;     ///< rows of w1 per expert, twice the intermediate size
+  std::int64_t N2 = 0;     ///< hidden size of the output
+  std::int64_t E = 0;      ///< experts on this device
+  std::int64_t topk = 0;   ///< experts per token
+  DType dtype = DType::bf16;
+  Activation activation = Activation::silu;
+  Bias bias = Bias::none;
+  bool weight_on_input = false;  ///< vLLM's apply_router_weight_on_input
+  RoutingSpec routing;
+  std::string model;  ///< the preset it came from, or empty; a label, not part of the identity
+
+  std::int64_t inner() const { return N1 / 2; }      ///< width of the activated intermediate
+  std::int64_t slots() const { return M * topk; }    ///< (token, choice) pairs
+  bool has_b1() const { return bias == Bias::b1 || bias == Bias::both; }
+  bool has_b2() const { return bias == Bias::b2 || bias == Bias::both; }
+
+  bool operator==(const Problem&) const = default;
+};
+
+std::string_view to_string(DType dtype);
+std::string_view to_string(Activation activation);
+std::string_view to_string(Bias bias);
+/// "balanced", "uniform", "zipf:1.2", "one", "file:PATH"
+std::string to_string(const RoutingSpec& routing);
+
+// Each throws Error naming the value and the values there are.
+DType parse_dtype(std::string_view name);
+Activation parse_activation(std::string_view name);
+Bias parse_bias(std::string_view name);
+RoutingSpec parse_routing(std::string_view text);
+
+/// The problem as one line "M=128,K=4096,N1=28672,N2=4096,E=8,topk=2,dtype=bf16,activation=silu,bias=none,routing=uniform"
+/// (weight_on_input=1 and model=ID are added where set). parse_problem_line reads it back.
+std::string to_line(const Problem& problem);
+/// Reads such a line; text after '#' is a comment. M, K, N1, E and topk are required; N2 defaults to K. Throws Error.
+Problem parse_problem_line(std::string_view line);
+
+/// Throws Error unless every size is positive, N1 is even, K, N1/2 and N2 are multiples of 8, topk <= E, E <= 1024 and
+/// M*topk <= 2^24. The message names the size, its value and what would be accepted.
+void validate(const Problem& problem);
+
+/// The two ways to compute it.
+enum class Impl { three_kernel, merged };
+std::string_view to_string(Impl impl);
+Impl parse_impl(std::string_view name);
+
+/// A step of a pipeline. Steps that are `tunable` have an engine and a config.
+///   route     group the slots by expert (moe_align_block_size)
+///   gemm1     invoke_fused_moe_kernel, epilogue plain
+///   activate  silu_and_mul and its kin
+///   gate      merged_moe_gate_kernel, epilogue gated
+///   final     merged_moe_final_kernel, or invoke_fused_moe_kernel again: epilogue final
+///   combine   moe_sum
+enum class Stage { route, gemm1, activate, gate, final, combine };
+std::string_view to_string(Stage stage);
+Stage parse_stage(std::string_view name);
+bool is_tunable(Stage stage);
+/// The stages of an implementation, in order.
+std::span<const Stage> stages_of(Impl impl);
+/// Its tunable stages, in order: {gemm1, final} or {gate, final}.
+std::span<const Stage> tunable_stages_of(Impl impl);
+/// The epilogue of a tunable stage.
+Epilogue epilogue_of(Stage stage);
+
+}  // namespace moetune
