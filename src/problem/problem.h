@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -21,6 +22,12 @@ struct RoutingSpec {
 
 /// Which of the two GEMMs have a bias: b1 [E, N1], b2 [E, N2], in the problem's dtype.
 enum class Bias { none, b1, b2, both };
+
+// Every value of the enumerations, for those who walk them all.
+inline constexpr std::array kDTypes{DType::fp16, DType::bf16};
+inline constexpr std::array kActivations{Activation::silu, Activation::gelu, Activation::gelu_tanh,
+                                         Activation::swigluoai};
+inline constexpr std::array kBiases{Bias::none, Bias::b1, Bias::b2, Bias::both};
 
 /// One expert MLP to compute. Sizes count elements; N1 is the width of w1 (gate rows, then up rows), N2 the width of the
 /// output. See README.md, "The mathematics".
@@ -59,17 +66,20 @@ Bias parse_bias(std::string_view name);
 RoutingSpec parse_routing(std::string_view text);
 
 /// The problem as one line "M=128,K=4096,N1=28672,N2=4096,E=8,topk=2,dtype=bf16,activation=silu,bias=none,routing=uniform"
-/// (weight_on_input=1 and model=ID are added where set). parse_problem_line reads it back.
+/// (weight_on_input=1 and model=ID are added where set). Values that hold a comma, a quote, a '#' or outer blanks stand in
+/// double quotes. parse_problem_line reads it back.
 std::string to_line(const Problem& problem);
-/// Reads such a line; text after '#' is a comment. M, K, N1, E and topk are required; N2 defaults to K. Throws Error.
+/// Reads such a line; text after '#' is a comment. M, K, N1, E and topk are required; N2 defaults to K. Throws Error naming
+/// the key. Whether the problem makes sense is for validate() to say.
 Problem parse_problem_line(std::string_view line);
 
-/// Throws Error unless every size is positive, N1 is even, K, N1/2 and N2 are multiples of 8, topk <= E, E <= 1024 and
-/// M*topk <= 2^24. The message names the size, its value and what would be accepted.
+/// Throws Error unless every size is positive, N1 is even, K, N1/2 and N2 are multiples of 8 and at most 2^20, topk <= E,
+/// E <= 1024 and M*topk <= 2^24. The message names the size, its value and what would be accepted.
 void validate(const Problem& problem);
 
 /// The two ways to compute it.
 enum class Impl { three_kernel, merged };
+inline constexpr std::array kImpls{Impl::three_kernel, Impl::merged};
 std::string_view to_string(Impl impl);
 Impl parse_impl(std::string_view name);
 
@@ -81,6 +91,8 @@ Impl parse_impl(std::string_view name);
 ///   final     merged_moe_final_kernel, or invoke_fused_moe_kernel again: epilogue final
 ///   combine   moe_sum
 enum class Stage { route, gemm1, activate, gate, final, combine };
+inline constexpr std::array kStages{Stage::route, Stage::gemm1, Stage::activate,
+                                    Stage::gate,  Stage::final, Stage::combine};
 std::string_view to_string(Stage stage);
 Stage parse_stage(std::string_view name);
 bool is_tunable(Stage stage);
