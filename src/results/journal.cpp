@@ -1,0 +1,149 @@
+#include "results/journal.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "results/atomic_file.h"
+#include "results/json.h"
+
+namespace moetune {
+namespace {
+
+constexpr std::string_view kSchema = "moe-tune/journal";
+
+[[noreturn]] void fail(const std::filesystem::path& path) {
+  throw Error(fmt::format("cannot write the journal '{}': {}", path.string(), std::strerror(errno)));
+}
+
+/// A line of JSON. Bytes that are no UTF-8 (in a path, say) are replaced rather than thrown over.
+std::string to_line_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Json record(std::string_view kind, std::string_view run, Json fields) {
+  Json json{{"kind", kind}, {"run", run}};
+  for (auto& [key, value] : fields.items()) json[key] = std::move(value);
+  return json;
+}
+
+/// Throws Error unless this is a journal's first line.
+void check_first_line(std::string_view line, const Origin& origin) {
+  std::string reason;
+  try {
+    const Json json = parse_json(line, origin);
+    if (Field document(json, origin); document.find("schema")) return check_schema(document, kSchema);
+    reason = "it has no 'schema'";
+  } catch (const nlohmann::json::exception&) {
+    reason = "its first line is no JSON object";
+  } catch (const Error& error) {
+    if (std::string_view(error.what()).find("schema") != std::string_view::npos) throw;
+    reason = "its first line is no JSON object";
+  }
+  throw Error(fmt::format("'{}' is no moe-tune journal: {}; journals are the *.jsonl files that `moe-tune tune` writes",
+                          origin.file, reason));
+}
+
+}  // namespace
+
+JournalWriter::JournalWriter(const std::filesystem::path& path, const Environment& environment)
+    : path_(path), run_(fmt::format("{}-{}", environment.created, getpid())), device_id_(environment.device.id) {
+  if (path.has_parent_path()) make_writable_directory(path.parent_path());
+  file_ = open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (file_ < 0) fail(path_);
+  try {
+    std::string header = to_line_of(
+        record("header", run_,
+               {{"schema", kSchema}, {"schema_version", kSchemaVersion}, {"environment", to_json(environment)}}));
+    struct stat status {};
+    if (fstat(file_, &status) != 0) fail(path_);
+    if (S_ISREG(status.st_mode) && status.st_size > 0) {
+      std::ifstream old(path_);
+      std::string first;
+      std::getline(old, first);
+      check_first_line(first, {.file = path_.string(), .line = 1});
+      // A run killed in mid-write leaves half a line: start below it, not behind it.
+      char last = '\n';
+      if (pread(file_, &last, 1, status.st_size - 1) == 1 && last != '\n') header.insert(header.begin(), '\n');
+    }
+    write_line(std::move(header));
+  } catch (...) {
+    close(file_);
+    throw;
+  }
+}
+
+JournalWriter::~JournalWriter() {
+  fdatasync(file_);
+  close(file_);
+}
+
+void JournalWriter::write_line(std::string line) {
+  const ssize_t written = write(file_, line.data(), line.size());
+  if (written == static_cast<ssize_t>(line.size())) return;
+  if (written >= 0) errno = ENOSPC;
+  fail(path_);
+}
+
+void JournalWriter::add(const Trial& trial) {
+  write_line(to_line_of(record("trial", run_, to_json(trial, device_id_))));
+}
+
+void JournalWriter::add(const Best& best) {
+  write_line(to_line_of(record("best", run_, to_json(best, device_id_))));
+  fdatasync(file_);
+}
+
+Journal read_journal(const std::filesystem::path& path) {
+  const std::string text = read_file(path);
+  Journal journal;
+  Origin origin{.file = path.string(), .line = 0};
+  std::string_view rest = text;
+  if (rest.empty()) throw Error(fmt::format("'{}' is empty; a journal begins with a header line", origin.file));
+
+  while (!rest.empty()) {
+    ++origin.line;
+    const auto end = rest.find('\n');
+    const std::string_view line = rest.substr(0, end);
+    rest = end == rest.npos ? std::string_view() : rest.substr(end + 1);
+    if (origin.line == 1) check_first_line(line, origin);
+    if (line.empty()) continue;
+
+    try {
+      const Json json = parse_json(line, origin);
+      const Field fields(json, origin);
+      const std::string kind = fields.at("kind").text();
+      const std::string run = fields.at("run").text();
+      if (kind == "header") {
+        check_schema(fields, kSchema);
+        journal.runs.push_back({.id = run, .environment = read_environment(fields.at("environment"))});
+        continue;
+      }
+      if (kind != "trial" && kind != "best") continue;  // of a later minor version
+      const auto found =
+          std::find_if(journal.runs.rbegin(), journal.runs.rend(), [&](auto& each) { return each.id == run; });
+      if (found == journal.runs.rend()) fields.at("run").fail("has no header before this line");
+      const auto index = static_cast<std::size_t>(journal.runs.rend() - found) - 1;
+      if (kind == "trial")
+        journal.trials.push_back({read_trial(fields), index, origin.line});
+      else
+        journal.bests.push_back({read_best(fields), index, origin.line});
+    } catch (const Error& error) {
+      const bool truncated = rest.empty() && end == rest.npos;
+      journal.warnings.push_back(fmt::format("{}; the line is left out{}", error.what(),
+                                             truncated ? " (it is the last and incomplete: the run was killed)" : ""));
+    }
+  }
+  return journal;
+}
+
+}  // namespace moetune

@@ -1,0 +1,73 @@
+#include "results/names.h"
+
+#include <array>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+
+namespace moetune {
+namespace {
+
+constexpr std::array kFills{Fill::random, Fill::exact_integer};
+constexpr std::array kCacheStates{CacheState::cold, CacheState::warm};
+constexpr std::array kLaunchModes{LaunchMode::graph, LaunchMode::stream};
+constexpr std::array kBackends{Backend::cpu, Backend::cuda, Backend::fake};
+
+template <class T, std::size_t N>
+T parse(std::string_view what, std::string_view name, const std::array<T, N>& values) {
+  std::array<std::string_view, N> names;
+  for (std::size_t i = 0; i < N; ++i) {
+    names[i] = to_string(values[i]);
+    if (names[i] == name) return values[i];
+  }
+  throw Error(fmt::format("unknown {} '{}'; known: {}", what, name, fmt::join(names, ", ")));
+}
+
+}  // namespace
+
+std::string_view to_string(Fill fill) {
+  switch (fill) {
+    case Fill::random:
+      return "random";
+    case Fill::exact_integer:
+      return "exact_integer";
+  }
+  return "?";
+}
+
+std::string_view to_string(CacheState cache) {
+  switch (cache) {
+    case CacheState::cold:
+      return "cold";
+    case CacheState::warm:
+      return "warm";
+  }
+  return "?";
+}
+
+std::string_view to_string(LaunchMode launch) {
+  switch (launch) {
+    case LaunchMode::graph:
+      return "graph";
+    case LaunchMode::stream:
+      return "stream";
+  }
+  return "?";
+}
+
+Fill parse_fill(std::string_view name) {
+  return parse("fill", name, kFills);
+}
+CacheState parse_cache_state(std::string_view name) {
+  return parse("cache state", name, kCacheStates);
+}
+LaunchMode parse_launch_mode(std::string_view name) {
+  return parse("launch mode", name, kLaunchModes);
+}
+Backend parse_backend(std::string_view name) {
+  return parse("backend", name, kBackends);
+}
+
+}  // namespace moetune

@@ -1,0 +1,115 @@
+#include "results/json.h"
+
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "results/samples.h"
+#include "results/temporary_folder.h"
+
+namespace moetune {
+namespace {
+
+const Origin kOrigin{.file = "file.json", .line = 0};
+
+/// Through text, as files go.
+template <class T>
+T round_trip(const Json& written, T (*read)(const Field&)) {
+  const Json json = parse_json(written.dump(), kOrigin);
+  return read(Field(json, kOrigin));
+}
+
+TEST(Json, RecordsRoundTrip) {
+  EXPECT_EQ(round_trip(to_json(sample_problem()), read_problem), sample_problem());
+  EXPECT_EQ(round_trip(to_json(sample_pipeline(Impl::three_kernel)), read_pipeline_config),
+            sample_pipeline(Impl::three_kernel));
+  EXPECT_EQ(round_trip(to_json(sample_verdict()), read_verdict), sample_verdict());
+  EXPECT_EQ(round_trip(to_json(sample_summary(0.1)), read_summary), sample_summary(0.1));
+  EXPECT_EQ(round_trip(to_json(sample_environment()), read_environment), sample_environment());
+  EXPECT_EQ(round_trip(to_json(sample_trial(), "cuda:0"), read_trial), sample_trial());
+  for (const Impl impl : kImpls)
+    EXPECT_EQ(round_trip(to_json(sample_best(impl), "cuda:0"), read_best), sample_best(impl));
+}
+
+TEST(Json, EveryEnumeratorRoundTrips) {
+  Problem problem = sample_problem();
+  for (const DType dtype : kDTypes) {
+    for (const Activation activation : kActivations) {
+      for (const Bias bias : kBiases) {
+        problem.dtype = dtype, problem.activation = activation, problem.bias = bias;
+        EXPECT_EQ(round_trip(to_json(problem), read_problem), problem);
+      }
+    }
+  }
+  Trial trial = sample_trial();
+  for (const Outcome outcome : {Outcome::invalid, Outcome::compile_error, Outcome::out_of_memory, Outcome::launch_error,
+                                Outcome::runtime_error, Outcome::timeout, Outcome::incorrect, Outcome::skipped}) {
+    trial.outcome = outcome;
+    trial.reason = "a \"quoted\" reason";
+    trial.stage.reset(), trial.time.reset(), trial.verdict.reset();
+    EXPECT_EQ(round_trip(to_json(trial, "cpu"), read_trial), trial);
+  }
+}
+
+TEST(Json, NonFiniteVerdictsSurvive) {
+  Verdict verdict = sample_verdict();
+  verdict.relative_l2 = NAN;
+  verdict.worst_row = INFINITY;
+  const Verdict read = round_trip(to_json(verdict), read_verdict);
+  EXPECT_TRUE(std::isnan(read.relative_l2));
+  EXPECT_EQ(read.worst_row, INFINITY);
+}
+
+TEST(Json, NonFiniteTimesAreRefused) {
+  Json json = to_json(sample_best(), "cpu");
+  json["time"]["median_us"] = "nan";
+  EXPECT_ERROR(read_best(Field(json, kOrigin)), "file.json: 'time.median_us' must be a finite number");
+  json["time"]["median_us"] = 0;
+  EXPECT_ERROR(read_best(Field(json, kOrigin)), "'time.median_us' must be above 0");
+}
+
+TEST(Json, KeysStandInTheKernelsOrder) {
+  EXPECT_EQ(
+      to_json(sample_config(64)).dump(),
+      R"({"BLOCK_SIZE_M":64,"BLOCK_SIZE_N":64,"BLOCK_SIZE_K":128,"GROUP_SIZE_M":8,"num_warps":4,"num_stages":3})");
+}
+
+TEST(Json, EveryMissingFieldIsNamed) {
+  const Json whole = to_json(sample_best(), "cpu");
+  for (const auto& [key, value] : whole.items()) {
+    if (key == "repro" || key == "roofline_fraction" || key == "versus_three_kernel")
+      continue;  // not read, or optional
+    Json cut = whole;
+    cut.erase(key);
+    EXPECT_ERROR(read_best(Field(cut, kOrigin)), "'" + key + "' is missing");
+  }
+}
+
+TEST(Json, BadValuesAreNamed) {
+  Json json = to_json(sample_best(), "cpu");
+  json["stages"].erase("gate");
+  EXPECT_ERROR(read_best(Field(json, kOrigin)), "'stages.gate' is missing");
+  json = to_json(sample_best(), "cpu");
+  json["problem"]["topk"] = 4000;
+  EXPECT_ERROR(read_best(Field(json, kOrigin)), "topk");
+  json["problem"]["topk"] = "8";
+  EXPECT_ERROR(read_best(Field(json, kOrigin)), "'problem.topk' must be an integer");
+  json = to_json(sample_best(), "cpu");
+  json["problem"]["dtype"] = "fp8";
+  EXPECT_ERROR(read_best(Field(json, kOrigin)), "'problem.dtype'");
+}
+
+TEST(Json, SchemaVersions) {
+  const auto check = [](const char* version) {
+    const Json json{{"schema", "moe-tune/x"}, {"schema_version", version}};
+    check_schema(Field(json, kOrigin), "moe-tune/x");
+  };
+  EXPECT_NO_THROW(check("1.0"));
+  EXPECT_NO_THROW(check("1.7"));
+  EXPECT_ERROR((check("2.0"), 0), "this moe-tune reads 1.x");
+  EXPECT_ERROR((check("10"), 0), "is 10;");
+}
+
+}  // namespace
+}  // namespace moetune

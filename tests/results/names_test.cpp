@@ -1,0 +1,25 @@
+#include "results/names.h"
+
+#include "base/error.h"
+#include "results/temporary_folder.h"
+
+namespace moetune {
+namespace {
+
+TEST(Names, RoundTrip) {
+  for (const Fill fill : {Fill::random, Fill::exact_integer}) EXPECT_EQ(parse_fill(to_string(fill)), fill);
+  for (const CacheState cache : {CacheState::cold, CacheState::warm})
+    EXPECT_EQ(parse_cache_state(to_string(cache)), cache);
+  for (const LaunchMode launch : {LaunchMode::graph, LaunchMode::stream})
+    EXPECT_EQ(parse_launch_mode(to_string(launch)), launch);
+  for (const Backend backend : {Backend::cpu, Backend::cuda, Backend::fake})
+    EXPECT_EQ(parse_backend(to_string(backend)), backend);
+}
+
+TEST(Names, UnknownNamesListTheKnownOnes) {
+  EXPECT_ERROR(parse_cache_state("lukewarm"), "unknown cache state 'lukewarm'; known: cold, warm");
+  EXPECT_ERROR(parse_fill(""), "random, exact_integer");
+}
+
+}  // namespace
+}  // namespace moetune
