@@ -1,0 +1,68 @@
+// The steps between and after the GEMMs: activation (three_kernel only) and the sum over topk. Compiled with DTYPE and
+// ACTIVATION. Eight columns, 16 bytes, per thread; the widths are multiples of 8.
+#include "kernels/lib/activation.cuh"
+#include "kernels/lib/arguments.h"
+#include "kernels/ptx/convert.cuh"
+#include "kernels/ptx/grid_dependency.cuh"
+
+namespace moetune::elementwise {
+
+constexpr DType kType = DType::DTYPE;
+
+struct Eight {
+  float v[8];
+};
+
+__device__ __forceinline__ Eight load(const unsigned short* from) {
+  const uint4 packed = *reinterpret_cast<const uint4*>(from);
+  Eight e;
+  ptx::unpack<kType>(packed.x, e.v[0], e.v[1]);
+  ptx::unpack<kType>(packed.y, e.v[2], e.v[3]);
+  ptx::unpack<kType>(packed.z, e.v[4], e.v[5]);
+  ptx::unpack<kType>(packed.w, e.v[6], e.v[7]);
+  return e;
+}
+
+__device__ __forceinline__ void store(unsigned short* to, const Eight& e) {
+  *reinterpret_cast<uint4*>(to) = make_uint4(ptx::pack<kType>(e.v[0], e.v[1]), ptx::pack<kType>(e.v[2], e.v[3]),
+                                             ptx::pack<kType>(e.v[4], e.v[5]), ptx::pack<kType>(e.v[6], e.v[7]));
+}
+
+/// silu_and_mul and its kin. A thread for each eight output columns.
+extern "C" __global__ void activate_and_mul(const __grid_constant__ ActivateArguments args) {
+  ptx::grid_dependency_wait();
+  ptx::grid_dependency_launch();
+  const int pieces = args.columns / 8;
+  const long long i = blockIdx.x * static_cast<long long>(blockDim.x) + threadIdx.x;
+  if (i >= args.rows * pieces) return;
+  const long long row = i / pieces;
+  const int column = static_cast<int>(i % pieces) * 8;
+  const unsigned short* from = args.in + row * 2 * args.columns + column;
+  Eight gate = load(from);
+  const Eight up = load(from + args.columns);
+#pragma unroll
+  for (int k = 0; k < 8; k++) gate.v[k] = activate<Activation::ACTIVATION>(gate.v[k], up.v[k]);
+  store(args.out + row * args.columns + column, gate);
+}
+
+/// A thread for each eight output columns of a token; the slots are added in order, so the result is repeatable.
+extern "C" __global__ void moe_sum(const __grid_constant__ CombineArguments args) {
+  const int pieces = args.columns / 8;
+  const long long i = blockIdx.x * static_cast<long long>(blockDim.x) + threadIdx.x;
+  ptx::grid_dependency_wait();
+  ptx::grid_dependency_launch();
+  if (i >= args.tokens * pieces) return;
+  const long long token = i / pieces;
+  const int column = static_cast<int>(i % pieces) * 8;
+  const unsigned short* from = args.in + token * args.topk * args.columns + column;
+  Eight sum = load(from);
+#pragma unroll 8
+  for (int slot = 1; slot < args.topk; slot++) {
+    const Eight next = load(from + static_cast<long long>(slot) * args.columns);
+#pragma unroll
+    for (int k = 0; k < 8; k++) sum.v[k] += next.v[k];
+  }
+  store(args.out + token * args.columns + column, sum);
+}
+
+}  // namespace moetune::elementwise

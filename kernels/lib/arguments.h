@@ -1,0 +1,109 @@
+// What the host passes to the kernels. Read by both sides; plain pointers and sizes only.
+#pragma once
+
+#include "kernels/lib/fill.h"
+#include "kernels/lib/types.h"
+
+namespace moetune {
+
+/// A tile of rows that share an expert: rows [row, row + rows) of the expert-sorted order, rows <= BLOCK_SIZE_M.
+struct alignas(16) RowTile {
+  int expert;
+  int row;
+  int rows;
+  int unused;
+};
+
+/// The tiles of one BLOCK_SIZE_M. block_m = 0: not wanted.
+struct TileTable {
+  int block_m;
+  RowTile* tiles;  ///< [tile_bound(slots, experts, block_m)]
+  int* count;      ///< [1]
+};
+
+/// The most tiles that `slots` rows of `experts` experts can make: an expert with one row already makes one.
+constexpr long long tile_bound(long long slots, long long experts, long long block_m) {
+  const long long partial = slots < experts ? slots : experts;
+  const long long bound = slots / block_m + partial;
+  return bound < slots ? bound : slots;
+}
+
+/// kernels/routing. Rows are put in order of expert, then of slot.
+struct RouteArguments {
+  const int* topk_ids;   ///< [slots]
+  int slots;             ///< M·topk
+  int experts;
+  int slots_per_block;   ///< a multiple of 32 × warps
+  int* block_counts;     ///< [blocks, experts]; unused with one block
+  int* expert_offsets;   ///< [experts + 1]: where each expert's rows begin
+  int* sorted_slots;     ///< [slots]: row -> slot
+  int* slot_rows;        ///< [slots]: slot -> row, the inverse
+  TileTable tables[2];   ///< for the first and the second GEMM
+};
+
+/// A grouped GEMM.
+struct GemmArguments {
+  const unsigned short* a;         ///< first GEMM: [M, K], gathered by slot / topk; second: [slots, K] in row order
+  const unsigned short* weights;   ///< [E, weight_rows, K]
+  const unsigned short* bias;      ///< [E, weight_rows] or null
+  unsigned short* out;             ///< plain and gated: [slots, out_columns] in row order; final: the same in slot order
+  const float* routing_weights;    ///< [slots], by slot
+  const int* sorted_slots;         ///< [slots]; null where rows are slots
+  const RowTile* tiles;            ///< null where each slot is a tile of its own
+  const int* tile_count;           ///< [1]
+  const int* topk_ids;             ///< [slots]: the experts, where tiles is null
+  int slots;
+  int topk;
+  int group_m;                     ///< row tiles walked before the next column tile
+  int K;
+  int weight_rows;                 ///< N1, or N2 in the second GEMM
+  int out_columns;                 ///< N1 (plain), N1/2 (gated), N2 (final)
+};
+
+/// cache2 = activation(cache1): [rows, 2·columns] -> [rows, columns].
+struct ActivateArguments {
+  const unsigned short* in;
+  unsigned short* out;
+  long long rows;
+  int columns;
+};
+
+/// out [tokens, columns] = sum over topk of in [tokens, topk, columns], in ascending order.
+struct CombineArguments {
+  const unsigned short* in;
+  unsigned short* out;
+  long long tokens;
+  int topk;
+  int columns;
+};
+
+/// Fills `count` elements.
+struct FillArguments {
+  FillSpec spec;
+  unsigned short* out;
+  long long count;
+};
+
+/// What a scan of an output found; accumulated with atomics, so zeroed beforehand.
+struct ScanResult {
+  unsigned long long hash;
+  unsigned long long nonfinite;
+  unsigned long long unwritten;
+};
+
+struct ScanArguments {
+  const unsigned short* in;
+  long long count;
+  DType dtype;
+  unsigned short poison;
+  ScanResult* result;
+};
+
+/// Reads `count` 16-byte words and keeps nothing: flushes the cache, or measures bandwidth.
+struct ReadArguments {
+  const void* in;
+  long long count;
+  unsigned* sink;  ///< written only if the words' xor has one value that the data does not give
+};
+
+}  // namespace moetune
