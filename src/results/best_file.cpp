@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "results/atomic_file.h"
+#include "base/files.h"
 #include "results/json.h"
 
 namespace moetune {

@@ -13,7 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "results/atomic_file.h"
+#include "base/files.h"
 #include "results/json.h"
 
 namespace moetune {

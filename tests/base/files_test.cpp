@@ -1,7 +1,7 @@
 #include "base/files.h"
 
 #include "base/error.h"
-#include "results/temporary_folder.h"
+#include "temporary_folder.h"
 
 namespace moetune {
 namespace {

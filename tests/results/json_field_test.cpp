@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "results/temporary_folder.h"
+#include "temporary_folder.h"
 
 namespace moetune {
 namespace {

@@ -1,7 +1,7 @@
 #include "results/names.h"
 
 #include "base/error.h"
-#include "results/temporary_folder.h"
+#include "temporary_folder.h"
 
 namespace moetune {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "results/samples.h"
-#include "results/temporary_folder.h"
+#include "temporary_folder.h"
 
 namespace moetune {
 namespace {
