@@ -7,10 +7,11 @@
 
 namespace moetune {
 
-/// What the tensors are filled with. Every value is a function of (seed, tensor, flat index) alone, computed with the same
-/// integer arithmetic on host and device (kernels/lib/fill.h), so both see the same bits.
+/// What the tensors are filled with. Every value is a function of (seed, tensor, flat index) alone, computed with the
+/// same integer arithmetic on host and device (kernels/lib/fill.h), so both see the same bits.
 ///   random         near-normal, scaled so that outputs are of order one
-///   exact_integer  small integers so sparse and so placed that every sum is exact in fp32 and every activation saturates or
+///   exact_integer  small integers so sparse and so placed that every sum is exact in fp32 and every activation
+///   saturates or
 ///                  vanishes: the one correct answer is known to the last bit
 enum class Fill { random, exact_integer };
 

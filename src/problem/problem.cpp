@@ -218,14 +218,14 @@ Stage parse_stage(std::string_view name) {
 
 RoutingSpec parse_routing(std::string_view text) {
   using Kind = RoutingSpec::Kind;
-  if (text == "balanced") return {.kind = Kind::balanced, .path = {}};
-  if (text == "uniform") return {.kind = Kind::uniform, .path = {}};
-  if (text == "one") return {.kind = Kind::one_expert, .path = {}};
+  if (text == "balanced") return {.kind = Kind::balanced};
+  if (text == "uniform") return {.kind = Kind::uniform};
+  if (text == "one") return {.kind = Kind::one_expert};
   if (text.starts_with("zipf:")) {
     const auto s = parse_number<double>(text.substr(5));
     if (!s || !std::isfinite(*s) || *s < 0)
       throw Error(fmt::format("routing '{}': the exponent must be a number of at least 0, as in zipf:1.2", text));
-    return {.kind = Kind::zipf, .zipf_s = *s, .path = {}};
+    return {.kind = Kind::zipf, .zipf_s = *s};
   }
   if (text.starts_with("file:")) {
     const std::string_view path = text.substr(5);

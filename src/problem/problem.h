@@ -15,7 +15,7 @@ struct RoutingSpec {
   enum class Kind { balanced, uniform, zipf, one_expert, file };
   Kind kind = Kind::uniform;
   double zipf_s = 1.0;  ///< zipf: the expert of rank r is drawn with weight r^-s
-  std::string path;     ///< file: a .npy integer array [M, topk] of expert ids
+  std::string path{};   ///< file: a .npy integer array [M, topk] of expert ids
 
   bool operator==(const RoutingSpec&) const = default;
 };
@@ -29,24 +29,24 @@ inline constexpr std::array kActivations{Activation::silu, Activation::gelu, Act
                                          Activation::swigluoai};
 inline constexpr std::array kBiases{Bias::none, Bias::b1, Bias::b2, Bias::both};
 
-/// One expert MLP to compute. Sizes count elements; N1 is the width of w1 (gate rows, then up rows), N2 the width of the
-/// output. See README.md, "The mathematics".
+/// One expert MLP to compute. Sizes count elements; N1 is the width of w1 (gate rows, then up rows), N2 the width of
+/// the output. See README.md, "The mathematics".
 struct Problem {
-  std::int64_t M = 1;      ///< tokens
-  std::int64_t K = 0;      ///< hidden size of the input
-  std::int64_t N1 = 0;     ///< rows of w1 per expert, twice the intermediate size
-  std::int64_t N2 = 0;     ///< hidden size of the output
-  std::int64_t E = 0;      ///< experts on this device
-  std::int64_t topk = 0;   ///< experts per token
+  std::int64_t M = 1;     ///< tokens
+  std::int64_t K = 0;     ///< hidden size of the input
+  std::int64_t N1 = 0;    ///< rows of w1 per expert, twice the intermediate size
+  std::int64_t N2 = 0;    ///< hidden size of the output
+  std::int64_t E = 0;     ///< experts on this device
+  std::int64_t topk = 0;  ///< experts per token
   DType dtype = DType::bf16;
   Activation activation = Activation::silu;
   Bias bias = Bias::none;
   bool weight_on_input = false;  ///< vLLM's apply_router_weight_on_input
-  RoutingSpec routing;
-  std::string model;  ///< the preset it came from, or empty; a label, not part of the identity
+  RoutingSpec routing{};
+  std::string model{};  ///< the preset it came from, or empty; a label, not part of the identity
 
-  std::int64_t inner() const { return N1 / 2; }      ///< width of the activated intermediate
-  std::int64_t slots() const { return M * topk; }    ///< (token, choice) pairs
+  std::int64_t inner() const { return N1 / 2; }    ///< width of the activated intermediate
+  std::int64_t slots() const { return M * topk; }  ///< (token, choice) pairs
   bool has_b1() const { return bias == Bias::b1 || bias == Bias::both; }
   bool has_b2() const { return bias == Bias::b2 || bias == Bias::both; }
 
@@ -65,16 +65,17 @@ Activation parse_activation(std::string_view name);
 Bias parse_bias(std::string_view name);
 RoutingSpec parse_routing(std::string_view text);
 
-/// The problem as one line "M=128,K=4096,N1=28672,N2=4096,E=8,topk=2,dtype=bf16,activation=silu,bias=none,routing=uniform"
-/// (weight_on_input=1 and model=ID are added where set). Values that hold a comma, a quote, a '#' or outer blanks stand in
-/// double quotes. parse_problem_line reads it back.
+/// The problem as one line
+/// "M=128,K=4096,N1=28672,N2=4096,E=8,topk=2,dtype=bf16,activation=silu,bias=none,routing=uniform" (weight_on_input=1
+/// and model=ID are added where set). Values that hold a comma, a quote, a '#' or outer blanks stand in double quotes.
+/// parse_problem_line reads it back.
 std::string to_line(const Problem& problem);
-/// Reads such a line; text after '#' is a comment. M, K, N1, E and topk are required; N2 defaults to K. Throws Error naming
-/// the key. Whether the problem makes sense is for validate() to say.
+/// Reads such a line; text after '#' is a comment. M, K, N1, E and topk are required; N2 defaults to K. Throws Error
+/// naming the key. Whether the problem makes sense is for validate() to say.
 Problem parse_problem_line(std::string_view line);
 
-/// Throws Error unless every size is positive, N1 is even, K, N1/2 and N2 are multiples of 8 and at most 2^20, topk <= E,
-/// E <= 1024 and M*topk <= 2^24. The message names the size, its value and what would be accepted.
+/// Throws Error unless every size is positive, N1 is even, K, N1/2 and N2 are multiples of 8 and at most 2^20, topk <=
+/// E, E <= 1024 and M*topk <= 2^24. The message names the size, its value and what would be accepted.
 void validate(const Problem& problem);
 
 /// The two ways to compute it.
