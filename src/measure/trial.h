@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "backend/device.h"
 #include "base/outcome.h"
@@ -32,6 +33,11 @@ struct Trial {
 
   bool operator==(const Trial&) const = default;
 };
+
+/// "screen", "final"
+std::string_view to_string(Trial::Phase phase);
+/// Throws Error for an unknown name.
+Trial::Phase parse_phase(std::string_view name);
 
 /// An implementation at its best config, measured in the last rounds against the others.
 struct Best {

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backend/device.h"
+
+namespace moetune {
+
+/// µs that a stage takes with a config, which is empty for stages that are not tunable. Nothing: the config is not
+/// known, and building it fails as `invalid`.
+using TimeModel = std::function<std::optional<double>(Stage stage, const StageConfig& config)>;
+
+/// `best_us` at `optimum`, and `slope` more of it for each step of two on an axis away from it; 5 µs for stages that
+/// are not tunable.
+TimeModel bowl(std::map<Stage, Config> optimum, double best_us = 100, double slope = 0.15);
+/// A recorded space.
+TimeModel recording(std::map<std::pair<Stage, StageConfig>, double> times_us);
+
+/// What a config can be planted with.
+enum class Fault {
+  compile_error,
+  out_of_memory,
+  launch_error,
+  timeout,
+  wrong_result,  ///< one element of the output is off
+  nan_output,
+  unwritten,            ///< one element is never stored
+  unrepeatable,         ///< the output differs from run to run
+  wrong_on_other_data,  ///< right until the workload is refilled
+  nan_time,
+  sticky_fault,  ///< fails when run, as does everything on the device ever after
+};
+
+struct FakeSpec {
+  TimeModel time_us;
+  std::map<std::pair<Stage, StageConfig>, Fault> faults;
+  double noise = 0;         ///< relative standard deviation of a sample
+  double drift_per_s = 0;   ///< all times grow by this share in a second of simulated time
+  double compile_s = 0.03;  ///< simulated, for each config of each stage once
+  std::uint64_t seed = 1;   ///< of the noise
+  std::int64_t memory_bytes = std::int64_t{1} << 30;
+};
+
+/// A device in simulated time: its pipelines return correct output, really computed, unless they are planted with a
+/// fault; the times are the model's. The same calls give the same answers. Not thread-safe.
+class FakeDevice : public Device {
+ public:
+  explicit FakeDevice(FakeSpec spec);
+  ~FakeDevice() override;
+
+  const DeviceInfo& info() const override;
+  Ceilings measure_ceilings() override;
+  void prepare(const Problem& problem, std::span<const std::pair<Stage, StageConfig>> configs,
+               const std::function<void()>& done) override;
+  std::int64_t bytes_needed(const Problem& problem) const override;
+  std::unique_ptr<Workload> load(const Problem& problem, const DataSpec& data) override;
+
+  /// Simulated seconds since the start.
+  double seconds() const;
+
+  /// A call for samples, as it came.
+  struct Visit {
+    PipelineConfig config;
+    std::optional<Stage> stage;  ///< empty: the whole pipeline
+    int samples = 0;
+    std::uint64_t data_seed = 0;
+  };
+  const std::vector<Visit>& visits() const;
+
+  struct State;  // shared with workloads and pipelines
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace moetune

@@ -1,0 +1,105 @@
+#include "measure/statistics.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <stdexcept>
+
+namespace moetune {
+namespace {
+
+constexpr int kResamples = 2000;
+constexpr std::uint64_t kBootstrapSeed = 20240229;
+
+/// Between the two nearest order statistics.
+double quantile(std::span<const double> sorted, double share) {
+  const double at = share * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(at);
+  const std::size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (at - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+}
+
+/// How many samples the interval of the median leaves out at either end: the largest s for which a fair coin, thrown n
+/// times, shows at most s heads with a chance of 2.5 % or less; 0 where there is none.
+std::size_t left_out(std::size_t n) {
+  double log_term = -static_cast<double>(n) * std::log(2.0);  // log of C(n, k) / 2^n
+  double tail = 0;
+  for (std::size_t k = 0;; ++k) {
+    tail += std::exp(log_term);
+    if (!(tail <= 0.025)) return k == 0 ? 0 : k - 1;
+    log_term += std::log(static_cast<double>(n - k)) - std::log(static_cast<double>(k + 1));
+  }
+}
+
+/// The 97.5 % quantile of Student's t.
+double student_t(std::size_t degrees) {
+  constexpr std::array<double, 30> kTable{12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
+                                          2.201,  2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
+                                          2.080,  2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042};
+  return degrees <= kTable.size() ? kTable[degrees - 1] : 1.96 + 2.4 / static_cast<double>(degrees);
+}
+
+double mean(std::span<const double> values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
+}  // namespace
+
+double Summary::relative_half_width() const {
+  if (!(median_us > 0)) return std::numeric_limits<double>::infinity();
+  return (ci_high_us - ci_low_us) / 2 / median_us;
+}
+
+Summary summarise(std::span<const double> samples_us) {
+  if (samples_us.empty()) return {};
+  std::vector<double> sorted(samples_us.begin(), samples_us.end());
+  std::sort(sorted.begin(), sorted.end());
+  const std::size_t skip = left_out(sorted.size());
+  return {.median_us = quantile(sorted, 0.5),
+          .ci_low_us = sorted[skip],
+          .ci_high_us = sorted[sorted.size() - 1 - skip],
+          .min_us = sorted.front(),
+          .p10_us = quantile(sorted, 0.1),
+          .p90_us = quantile(sorted, 0.9),
+          .n = static_cast<int>(sorted.size()),
+          .stopped_by = {}};
+}
+
+double median(std::span<const double> values) {
+  return summarise(values).median_us;
+}
+
+Ratio speedup(std::span<const double> times, std::span<const double> others) {
+  const std::size_t rounds = std::min(times.size(), others.size());
+  if (rounds < 2) throw std::invalid_argument("a ratio needs two rounds that both sides took part in");
+  std::vector<double> logs(rounds);
+  for (std::size_t i = 0; i < rounds; ++i) {
+    logs[i] = std::log(others[i] / times[i]);
+    if (!std::isfinite(logs[i])) throw std::invalid_argument("a ratio needs positive times");
+  }
+  const double centre = mean(logs);
+
+  std::mt19937_64 random(kBootstrapSeed);
+  std::vector<double> means(kResamples);
+  for (double& resampled : means) {
+    double sum = 0;
+    for (std::size_t i = 0; i < rounds; ++i) sum += logs[random() % rounds];
+    resampled = sum / static_cast<double>(rounds);
+  }
+  std::sort(means.begin(), means.end());
+
+  double squares = 0;
+  for (const double value : logs) squares += (value - centre) * (value - centre);
+  const double half_width =
+      student_t(rounds - 1) * std::sqrt(squares / static_cast<double>(rounds - 1) / static_cast<double>(rounds));
+  return {.value = std::exp(centre),
+          .low = std::exp(std::min(quantile(means, 0.025), centre - half_width)),
+          .high = std::exp(std::max(quantile(means, 0.975), centre + half_width))};
+}
+
+}  // namespace moetune

@@ -1,0 +1,266 @@
+#include "search/finals.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace moetune {
+namespace {
+
+constexpr int kRounds = 9;            // MEASURING.md, P9
+constexpr double kTieMargin = 1.005;  // closer than this is a tie, however narrow the interval
+constexpr int kStageRounds = 3;
+constexpr double kFreshShare = 0.5;  // of the time for the finals
+
+/// A finalist that was built and verified.
+struct Entry {
+  Finalist finalist;
+  Attempt attempt;
+  std::optional<Measurement> measured;
+};
+
+/// The rule of the finals, shortened where the time left for `count` candidates demands it.
+SamplingRule finals_rule(std::optional<double> seconds, std::size_t count) {
+  SamplingRule rule = finals();
+  if (seconds && count > 0) rule.max_seconds = std::min(rule.max_seconds, *seconds / static_cast<double>(count));
+  return rule;
+}
+
+class Finals {
+ public:
+  Finals(Workbench& bench, std::optional<double> seconds) : bench_(bench) {
+    if (seconds) end_s_ = bench.seconds() + *seconds;
+  }
+
+  FinalsResult run(const std::vector<std::pair<Impl, std::vector<Finalist>>>& finalists, const DataSpec& fresh) {
+    std::vector<Entry> entries = enter(finalists);
+    measure(entries, seconds_left(kFreshShare), "finals", finalists.size() * 2);
+    if (bench_.should_stop()) return {};
+
+    std::vector<std::vector<Entry>> ranked;  // for each implementation, the winner first
+    for (const auto& [impl, unused] : finalists) ranked.push_back(ranked_entries(impl, entries));
+    entries.clear();  // frees the pipelines of those who failed
+    bench_.refill(fresh);
+    std::vector<Entry> last = verify_on_fresh_data(ranked);
+    ranked.clear();
+    measure(last, seconds_left(1), "fresh data", 0);
+    if (bench_.should_stop()) return {};
+
+    std::vector<const Entry*> winners;
+    for (const auto& [impl, unused] : finalists)
+      if (const Entry* winner = winner_of(impl, last)) winners.push_back(winner);
+    for (const Entry* winner : winners) result_.best.push_back(describe(*winner, winners));
+    return std::move(result_);
+  }
+
+ private:
+  std::optional<double> seconds_left(double share) const {
+    if (!end_s_) return std::nullopt;
+    return std::max(0.0, *end_s_ - bench_.seconds()) * share;
+  }
+
+  void count_failure(const Trial& trial) {
+    ++result_.failures[trial.config.impl][fmt::format("{}: {}", to_string(trial.outcome), trial.reason)];
+  }
+
+  std::vector<Entry> enter(const std::vector<std::pair<Impl, std::vector<Finalist>>>& finalists) {
+    std::vector<PipelineConfig> configs;
+    for (const auto& [impl, of_impl] : finalists)
+      for (const Finalist& finalist : of_impl) configs.push_back(finalist.config);
+    bench_.prepare(configs);
+    std::vector<Entry> entries;
+    for (const auto& [impl, of_impl] : finalists)
+      for (const Finalist& finalist : of_impl) {
+        if (bench_.should_stop()) return entries;
+        Attempt attempt = bench_.attempt(finalist.config, Trial::Phase::final, std::nullopt);
+        if (attempt.is_verified()) {
+          entries.push_back({.finalist = finalist, .attempt = std::move(attempt), .measured = {}});
+        } else {
+          count_failure(attempt.trial);
+          bench_.report(attempt);
+        }
+      }
+    return entries;
+  }
+
+  /// All entries in common rounds; each becomes a trial.
+  void measure(std::vector<Entry>& entries, std::optional<double> seconds, std::string_view phase,
+               std::size_t to_come) {
+    std::vector<Candidate> candidates;
+    for (const Entry& entry : entries) candidates.push_back({.pipeline = *entry.attempt.verified});
+    const std::vector<Result<Measurement>> measured =
+        sample(candidates, kRounds, finals_rule(seconds, entries.size()), bench_.sampling());
+    const Entry* fastest = nullptr;
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      Entry& entry = entries[i];
+      bench_.report(entry.attempt, measured[i]);
+      if (measured[i]) {
+        entry.measured = measured[i].value();
+        if (!fastest || entry.measured->time.median_us < fastest->measured->time.median_us) fastest = &entry;
+      } else {
+        count_failure(entry.attempt.trial);
+      }
+    }
+    if (fastest) bench_.progress(phase, to_come, fastest->measured->time.median_us, to_label(fastest->finalist.config));
+  }
+
+  static std::vector<Entry> ranked_entries(Impl impl, std::vector<Entry>& entries) {
+    std::vector<Entry*> of_impl;
+    std::vector<Standing> standings;
+    for (Entry& entry : entries) {
+      if (entry.finalist.config.impl != impl || !entry.measured) continue;
+      of_impl.push_back(&entry);
+      standings.push_back({.finalist = entry.finalist, .round_medians = entry.measured->round_medians()});
+    }
+    std::vector<Entry> ranked;
+    for (const std::size_t i : rank(standings)) ranked.push_back(std::move(*of_impl[i]));
+    return ranked;
+  }
+
+  /// Of each implementation the first that passes, and the default if that is another.
+  std::vector<Entry> verify_on_fresh_data(std::vector<std::vector<Entry>>& ranked) {
+    std::vector<Entry> last;
+    for (std::vector<Entry>& of_impl : ranked) {
+      bool has_winner = false;
+      for (Entry& entry : of_impl) {
+        if (bench_.should_stop()) return last;
+        if (has_winner && !entry.finalist.is_default) continue;
+        Attempt again = bench_.verify_again(entry.finalist.config, std::move(entry.attempt.pipeline));
+        if (again.is_verified()) {
+          last.push_back({.finalist = entry.finalist, .attempt = std::move(again), .measured = {}});
+          has_winner = true;
+        } else {
+          count_failure(again.trial);
+          bench_.report(again);
+        }
+      }
+    }
+    return last;
+  }
+
+  /// The winner of the finals, or the default where it proved faster on the fresh data.
+  static const Entry* winner_of(Impl impl, const std::vector<Entry>& last) {
+    const Entry* winner = nullptr;
+    for (const Entry& entry : last) {
+      if (entry.finalist.config.impl != impl || !entry.measured) continue;
+      if (!winner || speedup(entry.measured->round_medians(), winner->measured->round_medians()).low > 1)
+        winner = &entry;
+    }
+    return winner;
+  }
+
+  Best describe(const Entry& winner, const std::vector<const Entry*>& winners) {
+    const Problem& problem = bench_.problem();
+    const Impl impl = winner.finalist.config.impl;
+    const std::int64_t hit = bench_.routing().experts_hit();
+    const Work work = pipeline_work(problem, hit);
+    Best best{.problem = problem,
+              .config = winner.finalist.config,
+              .data = bench_.data(),
+              .timing = bench_.options().timing,
+              .experts_hit = hit,
+              .time = winner.measured->time,
+              .stage_times = time_stages(impl, winner),
+              .verdict = winner.attempt.trial.verdict.value(),
+              .roofline_us = roofline_us(work, bench_.options().ceilings),
+              .ceiling = merged_ceiling(problem, hit, bench_.options().ceilings),
+              .work = work,
+              .versus_three_kernel = {}};
+    if (impl == Impl::merged)
+      for (const Entry* other : winners)
+        if (other->finalist.config.impl == Impl::three_kernel)
+          best.versus_three_kernel = speedup(winner.measured->round_medians(), other->measured->round_medians());
+    return best;
+  }
+
+  std::map<Stage, Summary> time_stages(Impl impl, const Entry& winner) {
+    const std::span<const Stage> stages = stages_of(impl);
+    std::vector<Candidate> candidates;
+    for (const Stage stage : stages) candidates.push_back({.pipeline = *winner.attempt.verified, .stage = stage});
+    SamplingRule rule = screening(1);
+    if (const std::optional<double> seconds = seconds_left(1))
+      rule.max_seconds = std::min(rule.max_seconds, *seconds / static_cast<double>(stages.size()));
+    const std::vector<Result<Measurement>> measured = sample(candidates, kStageRounds, rule, bench_.sampling());
+    std::map<Stage, Summary> times;
+    for (std::size_t i = 0; i < stages.size(); ++i)
+      if (measured[i]) times.emplace(stages[i], measured[i].value().time);
+    return times;
+  }
+
+  Workbench& bench_;
+  std::optional<double> end_s_;
+  FinalsResult result_;
+};
+
+}  // namespace
+
+std::vector<Finalist> join_leaders(Impl impl, const Defaults& defaults, const StageLeaders& leaders,
+                                   std::size_t joins) {
+  std::vector<Finalist> finalists;
+  const auto add = [&](const PipelineConfig& config, bool is_default) {
+    for (const Finalist& known : finalists)
+      if (known.config == config) return;
+    finalists.push_back({.config = config, .is_default = is_default});
+  };
+  for (const Default& each : defaults.working) add(each.config, finalists.empty());
+
+  const std::span<const Stage> stages = tunable_stages_of(impl);
+  std::vector<std::pair<double, PipelineConfig>> combinations;
+  for (const auto& [first, first_us] : leaders.at(stages[0]))
+    for (const auto& [second, second_us] : leaders.at(stages[1]))
+      combinations.emplace_back(first_us + second_us,
+                                PipelineConfig{.impl = impl, .stages = {{stages[0], first}, {stages[1], second}}});
+  std::stable_sort(combinations.begin(), combinations.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  combinations.resize(std::min(combinations.size(), joins));
+  for (const auto& [us, config] : combinations) add(config, false);
+  return finalists;
+}
+
+std::vector<std::size_t> rank(const std::vector<Standing>& standings) {
+  struct Ranked {
+    std::size_t index = 0;
+    double median_us = 0;
+    bool ties = false;
+    std::string label;
+  };
+  const std::size_t rounds_needed = standings.size() > 1 ? 2 : 1;  // to be compared
+  std::vector<Ranked> order;
+  for (std::size_t i = 0; i < standings.size(); ++i)
+    if (standings[i].round_medians.size() >= rounds_needed)
+      order.push_back({.index = i,
+                       .median_us = median(standings[i].round_medians),
+                       .ties = false,
+                       .label = to_label(standings[i].finalist.config)});
+  if (order.empty()) return {};
+  const std::size_t fastest = std::min_element(order.begin(), order.end(), [](const Ranked& a, const Ranked& b) {
+                                return a.median_us < b.median_us;
+                              })->index;
+  for (Ranked& each : order) {
+    if (each.index == fastest) {
+      each.ties = true;
+      continue;
+    }
+    const Ratio lead = speedup(standings[fastest].round_medians, standings[each.index].round_medians);
+    each.ties = !(lead.low > 1) || lead.value < kTieMargin;
+  }
+  std::sort(order.begin(), order.end(), [&](const Ranked& a, const Ranked& b) {
+    if (a.ties != b.ties) return a.ties;
+    const bool a_default = standings[a.index].finalist.is_default;
+    const bool b_default = standings[b.index].finalist.is_default;
+    if (a.ties && a_default != b_default) return a_default;
+    if (!a.ties && a.median_us != b.median_us) return a.median_us < b.median_us;
+    return a.label < b.label;
+  });
+  std::vector<std::size_t> indices;
+  for (const Ranked& each : order) indices.push_back(each.index);
+  return indices;
+}
+
+FinalsResult run_finals(Workbench& bench, const std::vector<std::pair<Impl, std::vector<Finalist>>>& finalists,
+                        const DataSpec& fresh, std::optional<double> seconds) {
+  return Finals(bench, seconds).run(finalists, fresh);
+}
+
+}  // namespace moetune

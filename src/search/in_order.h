@@ -1,0 +1,26 @@
+#pragma once
+
+#include <algorithm>
+#include <utility>
+
+#include "search/strategy.h"
+
+namespace moetune {
+
+/// Screens candidates in an order fixed beforehand.
+class InOrder : public Strategy {
+ public:
+  explicit InOrder(std::vector<std::size_t> order) : order_(std::move(order)) {}
+
+  std::vector<Proposal> propose(const Scoreboard&, const Allowance& allowance) override {
+    std::vector<Proposal> batch;
+    while (batch.size() < allowance.batch && next_ < order_.size()) batch.push_back({.candidate = order_[next_++]});
+    return batch;
+  }
+
+ private:
+  std::vector<std::size_t> order_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace moetune

@@ -1,0 +1,131 @@
+#include "search/stage_search.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+namespace moetune {
+namespace {
+
+constexpr std::size_t kBatch = 16;  // compiled together, on as many threads as the host has
+constexpr int kRaceRounds = 5;      // for the interleaved rungs
+
+/// Faults that may have taken the device with them.
+bool is_fault(Outcome outcome) {
+  return outcome == Outcome::launch_error || outcome == Outcome::runtime_error || outcome == Outcome::timeout;
+}
+
+class StageSearch {
+ public:
+  StageSearch(Workbench& bench, Stage stage, const StageSpace& space, const Defaults& host, Meter& meter,
+              std::size_t to_come)
+      : bench_(bench), stage_(stage), space_(space), host_(host), meter_(meter), to_come_(to_come) {}
+
+  StageResult run(Strategy& strategy) {
+    while (!is_over()) {
+      const std::vector<Proposal> batch = strategy.propose(result_.board, meter_.allowance(kBatch));
+      if (batch.empty()) break;
+      std::vector<PipelineConfig> configs;
+      for (const Proposal& proposal : batch) configs.push_back(pipeline_of(proposal));
+      bench_.prepare(configs);
+      if (batch.front().rung == 0)
+        screen(batch);
+      else
+        race(batch);
+    }
+    return std::move(result_);
+  }
+
+ private:
+  bool is_over() const { return result_.device_lost || meter_.is_spent() || bench_.should_stop(); }
+
+  PipelineConfig pipeline_of(const Proposal& proposal) const {
+    const StageConfig& candidate = space_.configs[proposal.candidate];
+    PipelineConfig config = host_.of(candidate.engine).config;
+    config.stages[stage_] = candidate;
+    return config;
+  }
+
+  /// One after the other, each against the best so far.
+  void screen(const std::vector<Proposal>& batch) {
+    for (const Proposal& proposal : batch) {
+      if (is_over()) return;
+      Attempt attempt = bench_.attempt(pipeline_of(proposal), Trial::Phase::screen, stage_);
+      if (!attempt.is_verified()) {
+        settle(proposal, attempt, std::nullopt);
+        continue;
+      }
+      SamplingRule rule = screening();
+      rule.incumbent_us = result_.board.best_us();
+      const Candidate candidate{.pipeline = *attempt.verified, .stage = stage_};
+      settle(proposal, attempt, sample({&candidate, 1}, 1, rule, bench_.sampling()).front());
+    }
+  }
+
+  /// All at once in interleaved rounds.
+  void race(const std::vector<Proposal>& batch) {
+    std::vector<Proposal> runners;
+    std::vector<Attempt> attempts;
+    for (const Proposal& proposal : batch) {
+      if (is_over()) break;
+      Attempt attempt = bench_.attempt(pipeline_of(proposal), Trial::Phase::screen, stage_);
+      if (attempt.is_verified()) {
+        runners.push_back(proposal);
+        attempts.push_back(std::move(attempt));
+      } else {
+        settle(proposal, attempt, std::nullopt);
+      }
+    }
+    if (attempts.empty()) return;
+    std::vector<Candidate> candidates;
+    for (const Attempt& attempt : attempts) candidates.push_back({.pipeline = *attempt.verified, .stage = stage_});
+    SamplingRule rule = screening(batch.front().rung);
+    if (const std::optional<double> left_s = meter_.seconds_left())
+      rule.max_seconds = std::min(rule.max_seconds, *left_s / static_cast<double>(attempts.size()));
+    const std::vector<Result<Measurement>> measured = sample(candidates, kRaceRounds, rule, bench_.sampling());
+    for (std::size_t i = 0; i < attempts.size(); ++i) settle(runners[i], attempts[i], measured[i]);
+  }
+
+  void settle(const Proposal& proposal, Attempt& attempt, const std::optional<Result<Measurement>>& measured) {
+    meter_.count_trial();
+    if (measured)
+      bench_.report(attempt, *measured);
+    else
+      bench_.report(attempt);
+    const Trial& trial = attempt.trial;
+    result_.board.add({.candidate = proposal.candidate,
+                       .rung = proposal.rung,
+                       .outcome = trial.outcome,
+                       .median_us = trial.time ? trial.time->median_us : 0});
+    if (trial.outcome != Outcome::ok) {
+      ++result_.failures[fmt::format("{}: {}", to_string(trial.outcome), trial.reason)];
+      if (is_fault(trial.outcome) && !bench_.should_stop()) {
+        attempt.verified.reset();
+        attempt.pipeline.reset();
+        result_.device_lost = !bench_.still_works(host_.of(space_.configs[proposal.candidate].engine).config);
+      }
+    }
+
+    const std::vector<std::size_t> ranked = result_.board.ranked();
+    const std::size_t left = std::min(meter_.allowance(kBatch).left, space_.configs.size());
+    bench_.progress(to_string(stage_), left + to_come_, result_.board.best_us(),
+                    ranked.empty() ? "" : to_label(space_.configs[ranked.front()]));
+  }
+
+  Workbench& bench_;
+  Stage stage_;
+  const StageSpace& space_;
+  const Defaults& host_;
+  Meter& meter_;
+  std::size_t to_come_;
+  StageResult result_;
+};
+
+}  // namespace
+
+StageResult search_stage(Workbench& bench, Stage stage, const StageSpace& space, const Defaults& host,
+                         Strategy& strategy, Meter& meter, std::size_t to_come) {
+  return StageSearch(bench, stage, space, host, meter, to_come).run(strategy);
+}
+
+}  // namespace moetune

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "kernel/engine.h"
+#include "problem/device_info.h"
+#include "problem/problem.h"
+#include "space/search_space.h"
+
+namespace moetune {
+
+/// The configs that can compute one stage of a problem on a device, over all engines allowed. Strategies choose from
+/// them by index.
+struct StageSpace {
+  struct EngineSpace {
+    const Engine* engine = nullptr;
+    SearchSpace space;
+  };
+
+  std::vector<EngineSpace> engines;          ///< those that run on the device, in order of preference
+  std::vector<StageConfig> configs;          ///< all legal ones: by engine, then in the order of its search space
+  std::map<StageConfig, std::size_t> index;  ///< where each stands
+  std::vector<std::size_t> first;  ///< the engines' first guesses that lie in the space: best guess of each, second …
+  std::map<std::string, std::size_t> rejected;  ///< reason -> number of configs
+
+  /// Legal configs one step away, in the order of the axes.
+  std::vector<std::size_t> neighbours(std::size_t candidate) const;
+};
+
+/// Walks the engines' spaces and asks each engine what is legal. `spaces` has one for each; an engine of another
+/// backend is left out. First guesses that the space does not hold (the user narrowed it) are left out too; where an
+/// engine has none left, the legal config that differs from its first guess in the fewest axes stands in.
+StageSpace make_stage_space(const Problem& problem, Stage stage, const DeviceInfo& device,
+                            std::vector<StageSpace::EngineSpace> spaces);
+
+}  // namespace moetune

@@ -1,0 +1,50 @@
+#include "search/strategy.h"
+
+#include <array>
+#include <random>
+#include <string>
+
+#include "base/error.h"
+
+namespace moetune {
+namespace {
+
+constexpr std::array<StrategyRow, 3> kStrategies{
+    {{"halving",
+      "screen guesses, random configs and neighbours of the leaders; re-measure survivors in rounds (default)",
+      make_halving},
+     {"random", "screen guesses, then configs at random", make_random},
+     {"exhaustive", "screen guesses, then every legal config in order", make_exhaustive}}};
+
+}  // namespace
+
+std::span<const StrategyRow> strategies() {
+  return kStrategies;
+}
+
+const StrategyRow& find_strategy(std::string_view name) {
+  std::string known;
+  for (const StrategyRow& row : kStrategies) {
+    if (row.name == name) return row;
+    known += (known.empty() ? "" : ", ") + std::string(row.name);
+  }
+  throw Error("unknown strategy '" + std::string(name) + "': strategies are " + known);
+}
+
+std::vector<std::size_t> seeded_order(const StageSpace& space, std::optional<std::uint64_t> seed) {
+  std::vector<std::size_t> rest;
+  std::vector<bool> is_first(space.configs.size());
+  for (const std::size_t candidate : space.first) is_first[candidate] = true;
+  for (std::size_t i = 0; i < space.configs.size(); ++i)
+    if (!is_first[i]) rest.push_back(i);
+  if (seed) {
+    // Fisher and Yates by hand: std::shuffle gives another order with another standard library.
+    std::mt19937_64 random(*seed);
+    for (std::size_t i = rest.size(); i > 1; --i) std::swap(rest[i - 1], rest[random() % i]);
+  }
+  std::vector<std::size_t> order = space.first;
+  order.insert(order.end(), rest.begin(), rest.end());
+  return order;
+}
+
+}  // namespace moetune

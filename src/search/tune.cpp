@@ -1,0 +1,299 @@
+#include "search/tune.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "search/defaults.h"
+#include "search/finals.h"
+#include "search/stage_search.h"
+#include "search/strategy.h"
+#include "search/workbench.h"
+
+namespace moetune {
+namespace {
+
+constexpr std::size_t kTrials = 48;       // for a stage, where no budget is given
+constexpr double kGuardSeconds = 60;      // for a problem, likewise
+constexpr double kSearchShare = 0.65;     // of the seconds; the rest is for the finals
+constexpr std::size_t kLeaders = 3;       // of each stage, to be joined
+constexpr std::size_t kJoins = 4;         // of an implementation, in the finals
+constexpr std::size_t kPrepareAhead = 8;  // first guesses of each stage, compiled while the references are computed
+
+/// Tunable stages of the implementations, in pipeline order, each once.
+std::vector<Stage> stages_wanted(const std::vector<Impl>& impls) {
+  std::vector<Stage> stages;
+  for (const Stage stage : {Stage::gemm1, Stage::gate, Stage::final})
+    for (const Impl impl : impls) {
+      const std::span<const Stage> of_impl = tunable_stages_of(impl);
+      if (std::find(of_impl.begin(), of_impl.end(), stage) == of_impl.end()) continue;
+      stages.push_back(stage);
+      break;
+    }
+  return stages;
+}
+
+SearchSpace space_of(const Engine& engine, Stage stage, const Problem& problem, const DeviceInfo& device,
+                     const TuneOptions& options) {
+  if (const auto own = options.stage_spaces.find({stage, std::string(engine.name)}); own != options.stage_spaces.end())
+    return own->second;
+  if (const auto shared = options.spaces.find(std::string(engine.name)); shared != options.spaces.end())
+    return shared->second;
+  SearchSpace space{.engine = std::string(engine.name), .axes = {}, .presets = {}};
+  for (const std::string_view parameter : engine.parameters) {
+    SearchSpace::Axis axis{.name = std::string(parameter), .values = {}};
+    for (const Config& config : engine.first_configs(stage, problem, device))
+      axis.values.push_back(config.at(parameter));
+    std::sort(axis.values.begin(), axis.values.end());
+    axis.values.erase(std::unique(axis.values.begin(), axis.values.end()), axis.values.end());
+    space.axes.push_back(std::move(axis));
+  }
+  return space;
+}
+
+/// A space of the one config that the user pinned; empty, with the reason, where it cannot run.
+StageSpace pinned_space(const StageConfig& pinned, Stage stage, const Problem& problem, const DeviceInfo& device,
+                        const TuneOptions& options) {
+  StageSpace space;
+  for (const Engine* engine : options.engines) {
+    if (engine->name != pinned.engine) continue;
+    std::optional<std::string> why = engine->why_invalid(pinned.config, stage, problem, device);
+    if (engine->backend != device.backend) why = fmt::format("engine {} does not run on {}", engine->name, device.name);
+    if (why) {
+      ++space.rejected[*why];
+      return space;
+    }
+    space.engines.push_back({.engine = engine, .space = {}});
+    space.configs.push_back(pinned);
+    space.index.emplace(pinned, 0);
+    space.first.push_back(0);
+    return space;
+  }
+  ++space.rejected[fmt::format("engine {} is not among those allowed", pinned.engine)];
+  return space;
+}
+
+StageSpaces make_spaces(const Problem& problem, const std::vector<Stage>& stages, const DeviceInfo& device,
+                        const TuneOptions& options) {
+  StageSpaces spaces;
+  for (const Stage stage : stages) {
+    if (const auto pinned = options.pinned.find(stage); pinned != options.pinned.end()) {
+      spaces.emplace(stage, pinned_space(pinned->second, stage, problem, device, options));
+      continue;
+    }
+    std::vector<StageSpace::EngineSpace> engine_spaces;
+    for (const Engine* engine : options.engines)
+      if (engine->backend == device.backend)
+        engine_spaces.push_back({.engine = engine, .space = space_of(*engine, stage, problem, device, options)});
+    spaces.emplace(stage, make_stage_space(problem, stage, device, std::move(engine_spaces)));
+  }
+  return spaces;
+}
+
+/// The budget as limits of one problem.
+struct Limits {
+  double seconds = std::numeric_limits<double>::infinity();
+  std::optional<double> trials;        ///< of all stages together
+  std::optional<double> stage_trials;  ///< of each stage
+  std::optional<double> stage_share;   ///< of each stage's legal configs
+
+  explicit Limits(const std::optional<Budget>& budget) {
+    if (!budget) {
+      seconds = kGuardSeconds;
+      stage_trials = kTrials;
+    } else if (budget->kind == Budget::Kind::seconds) {
+      seconds = budget->value;
+    } else if (budget->kind == Budget::Kind::evaluations) {
+      trials = budget->value;
+    } else {
+      stage_share = budget->value;
+    }
+  }
+
+  bool has_deadline() const { return std::isfinite(seconds); }
+
+  /// For one stage of `stages_left`, after `used` trials of the stages before it.
+  std::optional<std::size_t> trials_of(std::size_t legal, std::size_t used, std::size_t stages_left) const {
+    std::optional<double> limit = stage_trials;
+    if (stage_share) limit = std::ceil(*stage_share * static_cast<double>(legal));
+    if (trials) limit = std::max(0.0, *trials - static_cast<double>(used)) / static_cast<double>(stages_left);
+    if (!limit) return std::nullopt;
+    return static_cast<std::size_t>(*limit);
+  }
+};
+
+class Tuning {
+ public:
+  Tuning(Device& device, const Problem& problem, const TuneOptions& options, TuneEvents& events)
+      : problem_(problem),
+        options_(options),
+        events_(events),
+        start_s_(options.clock()),
+        limits_(options.budget),
+        strategy_(find_strategy(options.strategy)),
+        stages_(stages_wanted(options.impls)),
+        spaces_(make_spaces(problem, stages_, device.info(), options)) {
+    events.on_plan(problem, plan());
+    bench_.emplace(device, problem, options.impls, options, events, start_s_);
+  }
+
+  std::vector<Best> run() {
+    prepare_first_guesses();
+    for (const Impl impl : options_.impls) {
+      if (bench_->should_stop()) return {};
+      defaults_.emplace(impl, find_defaults(*bench_, impl, spaces_));
+    }
+    if (bench_->should_stop()) return {};
+    for (const Impl impl : options_.impls)
+      if (defaults_.at(impl).working.empty()) fail(impl, defaults_.at(impl).failures, "no default config worked");
+
+    search_stages();
+    if (bench_->should_stop()) return {};
+    return finish();
+  }
+
+ private:
+  bool is_alive(Impl impl) const { return !defaults_.at(impl).working.empty(); }
+
+  void fail(Impl impl, const std::map<std::string, std::size_t>& reasons, std::string_view otherwise) {
+    const std::string most = most_frequent(reasons);
+    events_.on_failure(problem_, impl, most.empty() ? std::string(otherwise) : most);
+  }
+
+  std::size_t searched_stages() const {
+    std::size_t count = 0;
+    for (const Stage stage : stages_) count += !options_.pinned.contains(stage) && !spaces_.at(stage).configs.empty();
+    return count;
+  }
+
+  TunePlan plan() const {
+    TunePlan plan{.stages = {}, .seconds = limits_.seconds, .strategy = options_.strategy};
+    for (const Stage stage : stages_) {
+      const StageSpace& space = spaces_.at(stage);
+      plan.stages.push_back(
+          {.stage = stage,
+           .legal = space.configs.size(),
+           .rejected = space.rejected,
+           .trials = limits_.trials_of(space.configs.size(), 0, std::max<std::size_t>(searched_stages(), 1)),
+           .pinned = options_.pinned.contains(stage)});
+    }
+    return plan;
+  }
+
+  void prepare_first_guesses() {
+    std::vector<PipelineConfig> configs;
+    for (const auto& [stage, space] : spaces_)
+      for (std::size_t i = 0; i < std::min(space.first.size(), kPrepareAhead); ++i)
+        configs.push_back({.impl = Impl::merged, .stages = {{stage, space.configs[space.first[i]]}}});
+    bench_->prepare(configs);
+  }
+
+  /// The quicker of the implementations alive that have the stage.
+  const Defaults* host_of(Stage stage) const {
+    const Defaults* host = nullptr;
+    for (const Impl impl : options_.impls) {
+      const std::span<const Stage> of_impl = tunable_stages_of(impl);
+      if (!is_alive(impl) || std::find(of_impl.begin(), of_impl.end(), stage) == of_impl.end()) continue;
+      const Defaults& defaults = defaults_.at(impl);
+      if (!host || defaults.working.front().median_us < host->working.front().median_us) host = &defaults;
+    }
+    return host;
+  }
+
+  void search_stages() {
+    std::vector<Stage> to_search;
+    for (const Stage stage : stages_)
+      if (!options_.pinned.contains(stage) && host_of(stage)) to_search.push_back(stage);
+    std::size_t trials = 0;
+    for (std::size_t i = 0; i < to_search.size(); ++i) {
+      if (bench_->should_stop() || device_lost_) return;
+      const Stage stage = to_search[i];
+      const Defaults& host = *host_of(stage);
+      const StageSpace& space = spaces_.at(stage);
+      const std::size_t stages_left = to_search.size() - i;
+      const double now = options_.clock();
+      std::optional<double> deadline;
+      if (limits_.has_deadline())
+        deadline =
+            now + std::max(0.0, start_s_ + kSearchShare * limits_.seconds - now) / static_cast<double>(stages_left);
+      const std::optional<std::size_t> limit = limits_.trials_of(space.configs.size(), trials, stages_left);
+      Meter meter(limit, deadline,
+                  bench_->seconds() / static_cast<double>(std::max<std::size_t>(bench_->reported(), 1)),
+                  options_.clock);
+      const std::size_t to_come = (stages_left - 1) * std::min(meter.allowance(1).left, space.configs.size()) +
+                                  options_.impls.size() * (kJoins + 1);
+      const std::unique_ptr<Strategy> strategy = strategy_.make(space, options_.seed);
+      StageResult result = search_stage(*bench_, stage, space, host, *strategy, meter, to_come);
+      trials += meter.trials();
+      device_lost_ = result.device_lost;
+      lost_reason_ = most_frequent(result.failures);
+      std::vector<std::size_t> ranked = result.board.ranked();
+      ranked.resize(std::min(ranked.size(), kLeaders));
+      for (const std::size_t candidate : ranked)
+        leaders_[stage].emplace_back(space.configs[candidate], result.board.at(candidate).median_us);
+    }
+  }
+
+  std::vector<Best> finish() {
+    if (device_lost_) {
+      for (const Impl impl : options_.impls)
+        if (is_alive(impl))
+          events_.on_failure(problem_, impl, "the device does not work any more after a fault; " + lost_reason_);
+      return {};
+    }
+    std::vector<std::pair<Impl, std::vector<Finalist>>> finalists;
+    for (const Impl impl : options_.impls) {
+      if (!is_alive(impl)) continue;
+      const Defaults& defaults = defaults_.at(impl);
+      StageLeaders leaders;
+      for (const Stage stage : tunable_stages_of(impl)) {
+        leaders[stage] = leaders_[stage];
+        if (leaders[stage].empty()) leaders[stage].emplace_back(defaults.working.front().config.stages.at(stage), 0.0);
+      }
+      finalists.emplace_back(impl, join_leaders(impl, defaults, leaders, joins(defaults.working.front().median_us)));
+    }
+    if (finalists.empty()) return {};
+    std::optional<double> seconds;
+    if (limits_.has_deadline()) seconds = std::max(0.0, limits_.seconds - bench_->seconds());
+    FinalsResult result = run_finals(*bench_, finalists, {.fill = Fill::random, .seed = options_.seed + 1}, seconds);
+    if (bench_->should_stop()) return std::move(result.best);
+    for (const auto& [impl, unused] : finalists)
+      if (std::none_of(result.best.begin(), result.best.end(),
+                       [&](const Best& best) { return best.config.impl == impl; }))
+        fail(impl, result.failures[impl], "no finalist worked");
+    return std::move(result.best);
+  }
+
+  /// How many joins the time left allows: fewer where a few runs of a pipeline take seconds.
+  std::size_t joins(double pipeline_us) const {
+    if (!limits_.has_deadline()) return kJoins;
+    constexpr double kRunsEach = 8;  // verification, warm-up, a few rounds
+    const double left_s = std::max(0.0, limits_.seconds - bench_->seconds());
+    const double each_s = kRunsEach * pipeline_us * 1e-6 * static_cast<double>(options_.impls.size());
+    return static_cast<std::size_t>(std::clamp(left_s / std::max(each_s, 1e-6) - 1, 1.0, double{kJoins}));
+  }
+
+  const Problem& problem_;
+  const TuneOptions& options_;
+  TuneEvents& events_;
+  double start_s_;
+  Limits limits_;
+  const StrategyRow& strategy_;
+  std::vector<Stage> stages_;
+  StageSpaces spaces_;
+  std::optional<Workbench> bench_;
+  std::map<Impl, Defaults> defaults_;
+  StageLeaders leaders_;
+  bool device_lost_ = false;
+  std::string lost_reason_;
+};
+
+}  // namespace
+
+std::vector<Best> tune_problem(Device& device, const Problem& problem, const TuneOptions& options, TuneEvents& events) {
+  return Tuning(device, problem, options, events).run();
+}
+
+}  // namespace moetune

@@ -1,0 +1,123 @@
+#include "search/workbench.h"
+
+#include <set>
+#include <utility>
+
+namespace moetune {
+
+Workbench::Workbench(Device& device, const Problem& problem, std::vector<Impl> impls, const TuneOptions& options,
+                     TuneEvents& events, double start_s)
+    : device_(device),
+      problem_(problem),
+      impls_(std::move(impls)),
+      options_(options),
+      events_(events),
+      start_s_(start_s),
+      workload_(device.load(problem, {.fill = Fill::random, .seed = options.seed})) {
+  begin_references();
+}
+
+void Workbench::begin_references() {
+  references_ = std::async(std::launch::async, [this] {
+                  const std::vector<std::int64_t> tokens =
+                      choose_tokens(problem_, routing(), data().seed, options_.mac_budget);
+                  References references;
+                  for (const Impl impl : impls_)
+                    references.emplace(impl, compute_reference(problem_, impl, routing(), data(), tokens));
+                  return references;
+                }).share();
+}
+
+void Workbench::refill(const DataSpec& data) {
+  references_.wait();
+  workload_->refill(data);
+  begin_references();
+}
+
+void Workbench::prepare(std::span<const PipelineConfig> configs) {
+  std::set<std::pair<Stage, StageConfig>> distinct;
+  for (const PipelineConfig& config : configs) distinct.insert(config.stages.begin(), config.stages.end());
+  const std::vector<std::pair<Stage, StageConfig>> stages(distinct.begin(), distinct.end());
+  device_.prepare(problem_, stages, [] {});
+}
+
+Attempt Workbench::attempt(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage) {
+  references_.wait();
+  Attempt attempt{.trial = {.problem = problem_,
+                            .phase = phase,
+                            .stage = stage,
+                            .config = config,
+                            .data = data(),
+                            .timing = options_.timing},
+                  .begun_s = options_.clock()};
+  Result<std::unique_ptr<Pipeline>> built = workload_->build(config);
+  if (!built) {
+    attempt.trial.outcome = built.failure().outcome;
+    attempt.trial.reason = built.failure().reason;
+    return attempt;
+  }
+  attempt.pipeline = std::move(built.value());
+  verify_attempt(attempt);
+  return attempt;
+}
+
+Attempt Workbench::verify_again(const PipelineConfig& config, std::unique_ptr<Pipeline> pipeline) {
+  references_.wait();
+  Attempt attempt{.trial = {.problem = problem_,
+                            .phase = Trial::Phase::final,
+                            .config = config,
+                            .data = data(),
+                            .timing = options_.timing},
+                  .begun_s = options_.clock(),
+                  .pipeline = std::move(pipeline)};
+  verify_attempt(attempt);
+  return attempt;
+}
+
+void Workbench::verify_attempt(Attempt& attempt) {
+  Verification verification = verify(*attempt.pipeline, problem_, data(), reference(attempt.trial.config.impl));
+  attempt.trial.verdict = std::move(verification.verdict);
+  if (verification.result) {
+    attempt.verified = verification.result.value();
+  } else {
+    attempt.trial.outcome = verification.result.failure().outcome;
+    attempt.trial.reason = verification.result.failure().reason;
+  }
+}
+
+bool Workbench::still_works(const PipelineConfig& config) {
+  return attempt(config, Trial::Phase::screen, std::nullopt).is_verified();
+}
+
+void Workbench::report(Attempt& attempt, const Result<Measurement>& measured) {
+  if (measured) {
+    attempt.trial.outcome = Outcome::ok;
+    attempt.trial.time = measured.value().time;
+  } else {
+    attempt.trial.outcome = measured.failure().outcome;
+    attempt.trial.reason = measured.failure().reason;
+  }
+  report(attempt);
+}
+
+void Workbench::report(Attempt& attempt) {
+  attempt.trial.wall_s = options_.clock() - attempt.begun_s;
+  ++reported_;
+  events_.on_trial(attempt.trial);
+}
+
+void Workbench::progress(std::string_view phase, std::size_t to_come, std::optional<double> best_us,
+                         std::string best_label) {
+  events_.on_progress({.phase = std::string(phase),
+                       .done = reported_,
+                       .expected = reported_ + to_come,
+                       .seconds = seconds(),
+                       .best_us = best_us,
+                       .best_label = std::move(best_label)});
+}
+
+SamplingContext Workbench::sampling() const {
+  return {.timing = options_.timing, .clock = options_.clock, .stop = [this] { return events_.should_stop(); }};
+}
+
+}  // namespace moetune

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <future>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "measure/sampler.h"
+#include "measure/trial.h"
+#include "measure/verify.h"
+#include "search/tune.h"
+
+namespace moetune {
+
+/// An attempt at a pipeline config: built and verified, or a trial that says why not.
+struct Attempt {
+  Trial trial;
+  double begun_s = 0;
+  std::unique_ptr<Pipeline> pipeline;
+  std::optional<Verified> verified;
+
+  bool is_verified() const { return verified.has_value(); }
+};
+
+/// A problem's inputs on the device, with the references to judge by: where attempts are made and reported.
+class Workbench {
+ public:
+  /// Loads the inputs, and begins to compute the references of `impls` beside what the caller does next; the first
+  /// attempt waits for them, so that they never run beside a measurement. Throws Error where the problem does not fit.
+  Workbench(Device& device, const Problem& problem, std::vector<Impl> impls, const TuneOptions& options,
+            TuneEvents& events, double start_s);
+
+  /// Other data in the same buffers. Pipelines stay, and have to be verified again.
+  void refill(const DataSpec& data);
+
+  /// Compiles ahead what the attempts to come need.
+  void prepare(std::span<const PipelineConfig> configs);
+  /// Builds a pipeline and verifies it. `stage` is the one that is going to be timed; none for the whole.
+  Attempt attempt(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage);
+  /// Verifies a pipeline built before on the data there is now.
+  Attempt verify_again(const PipelineConfig& config, std::unique_ptr<Pipeline> pipeline);
+  /// Whether `config`, which has worked before, still does. Not a trial.
+  bool still_works(const PipelineConfig& config);
+
+  /// Completes the trial with its time, or with why there is none, and hands it to the events.
+  void report(Attempt& attempt, const Result<Measurement>& measured);
+  /// The same for an attempt that failed before it could be timed.
+  void report(Attempt& attempt);
+  void progress(std::string_view phase, std::size_t to_come, std::optional<double> best_us, std::string best_label);
+
+  SamplingContext sampling() const;
+  double seconds() const { return options_.clock() - start_s_; }  ///< since the problem was begun
+  std::size_t reported() const { return reported_; }
+  bool should_stop() const { return events_.should_stop(); }
+
+  const DeviceInfo& device() const { return device_.info(); }
+  const Problem& problem() const { return problem_; }
+  const TuneOptions& options() const { return options_; }
+  const Routing& routing() const { return workload_->routing(); }
+  const DataSpec& data() const { return workload_->data(); }
+
+ private:
+  using References = std::map<Impl, ReferenceRows>;
+  void begin_references();
+  const ReferenceRows& reference(Impl impl) { return references_.get().at(impl); }
+  void verify_attempt(Attempt& attempt);
+
+  Device& device_;
+  const Problem& problem_;
+  std::vector<Impl> impls_;
+  const TuneOptions& options_;
+  TuneEvents& events_;
+  double start_s_;
+  std::unique_ptr<Workload> workload_;
+  std::shared_future<References> references_;  ///< of the data there is now; after the workload, whose routing it reads
+  std::size_t reported_ = 0;
+};
+
+}  // namespace moetune
