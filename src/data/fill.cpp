@@ -3,15 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/clones.h"
+
 namespace moetune {
 namespace {
-
-// One clone of a function for each instruction set worth having, chosen when the program starts.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define MOETUNE_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define MOETUNE_CLONES
-#endif
 
 constexpr std::int64_t kBlock = 256;  // elements at a time: the intermediate arrays stay in the first-level cache
 constexpr unsigned long long kStep = 0x9e3779b97f4a7c15ull;  // random_bits() advances by this from index to index

@@ -20,10 +20,11 @@ struct ReferenceRows {
   bool group_ends_checked = false;
 };
 
-/// The tokens to check: all of them where their reference costs at most `mac_budget` multiply-adds, else a sample that takes
-/// the first and last slot of every expert's group (in slot order) as far as the budget goes, every expert first, then
-/// random tokens. Deterministic in (problem, routing, seed).
-std::vector<std::int64_t> choose_tokens(const Problem& problem, const Routing& routing, std::uint64_t seed, double mac_budget);
+/// The tokens to check: all of them where their reference costs at most `mac_budget` multiply-adds, else a sample that
+/// takes the first and last slot of every expert's group (in slot order) as far as the budget goes, every expert first,
+/// then random tokens. Deterministic in (problem, routing, seed).
+std::vector<std::int64_t> choose_tokens(const Problem& problem, const Routing& routing, std::uint64_t seed,
+                                        double mac_budget);
 
 /// Computes these rows; inputs are generated on the fly from `data`. Threads: all hardware threads.
 /// The double result is before the last rounding to the dtype, except for exact_integer data, where it is after it.
