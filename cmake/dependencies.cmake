@@ -25,3 +25,8 @@ moetune_dependency(benchmark benchmark::benchmark https://github.com/google/benc
 if(MOETUNE_TESTS)
   moetune_dependency(GTest GTest::gtest https://github.com/google/googletest v1.14.0 INSTALL_GTEST=OFF)
 endif()
+moetune_dependency(hwy hwy::hwy https://github.com/google/highway 1.0.7
+                   HWY_ENABLE_CONTRIB=OFF HWY_ENABLE_EXAMPLES=OFF HWY_ENABLE_INSTALL=OFF HWY_ENABLE_TESTS=OFF)
+if(NOT TARGET hwy::hwy)  # built from source it has no namespace
+  add_library(hwy::hwy ALIAS hwy)
+endif()

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <array>
+#include <map>
+
+#include "backend/cpu/buffer.h"
+#include "backend/cpu/host.h"
+#include "backend/device.h"
+#include "kernels/cpu/route.h"
+#include "kernels/lib/fill.h"
+
+namespace moetune {
+
+/// The tensors of a problem, shared by all its pipelines. Element types are 16-bit floats of the problem's dtype.
+struct CpuTensors {
+  std::array<Buffer<std::uint16_t>, 5> inputs;  ///< by Tensor
+  Routing routing;
+  Buffer<std::int32_t> sorted_slots;   ///< [slots], grouped by expert
+  Buffer<std::uint16_t> cache1;        ///< [slots, N1] in expert order; only where a three-kernel pipeline was built
+  Buffer<std::uint16_t> cache2;        ///< [slots, N1/2] in expert order
+  Buffer<std::uint16_t> cache3;        ///< [M, topk, N2]
+  Buffer<std::uint16_t> out;           ///< [M, N2]
+  const Pipeline* last_run = nullptr;  ///< whose intermediates and output these are
+
+  const std::uint16_t* input(Tensor tensor) const { return inputs[static_cast<std::size_t>(tensor)].data(); }
+};
+
+class CpuPipeline final : public Pipeline {
+ public:
+  CpuPipeline(Host& host, const Problem& problem, CpuTensors& tensors, const PipelineConfig& config);
+  ~CpuPipeline() override;
+
+  Result<OutputScan> run() override;
+  std::vector<float> read_rows(std::span<const std::int64_t> tokens) override;
+  Result<std::vector<double>> time(int n, const TimingOptions& options) override;
+  Result<std::vector<double>> time_stage(Stage stage, int n, const TimingOptions& options) override;
+
+ private:
+  struct Gemm {
+    cpu::GroupedGemm arguments;
+    cpu::TileShape shape;
+    cpu::TileTable tiles;  ///< made by route()
+    int threads = 1;
+  };
+  Gemm make_gemm(Stage stage, const StageConfig& config) const;
+
+  void run_stages();
+  void run_stage(Stage stage);
+  void route();
+  void multiply(const Gemm& gemm);
+  void activate();
+  void combine();
+  void poison();
+  OutputScan scan_output();
+  /// Runs again, untimed, where another pipeline or a refill has come between.
+  void make_current();
+  template <class Body>
+  std::vector<double> sample(int n, const TimingOptions& options, const Body& body);
+
+  Host& host_;
+  const Problem& problem_;
+  CpuTensors& tensors_;
+  Impl impl_;
+  std::map<Stage, Gemm> gemms_;
+  std::vector<std::int64_t> counts_, group_begin_;  // [threads, E], [E + 1]
+};
+
+}  // namespace moetune
