@@ -2,7 +2,7 @@
 
 add_library(moetune_options INTERFACE)
 target_include_directories(moetune_options INTERFACE "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}")
-target_compile_options(moetune_options INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion -Wshadow
+target_compile_options(moetune_options INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion -Wno-missing-field-initializers -Wshadow
                        -Wnon-virtual-dtor -Woverloaded-virtual)
 if(MOETUNE_WERROR)
   target_compile_options(moetune_options INTERFACE -Werror)

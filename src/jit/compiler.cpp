@@ -43,6 +43,17 @@ std::vector<std::pair<std::string, std::string>> kernel_headers() {
   return headers;
 }
 
+/// The one line of a compiler's output that a record has room for.
+std::string first_error(const std::string& log) {
+  for (std::size_t begin = 0; begin < log.size();) {
+    const std::size_t end = std::min(log.find('\n', begin), log.size());
+    const std::string line = log.substr(begin, end - begin);
+    if (line.find("error") != std::string::npos) return line.substr(0, 300);
+    begin = end + 1;
+  }
+  return log.substr(0, 300);
+}
+
 }  // namespace
 
 KernelCompiler::KernelCompiler(int compute_capability) : architecture_(fmt::format("sm_{}", compute_capability)) {
@@ -64,7 +75,9 @@ Result<CompiledKernel> KernelCompiler::compile(const KernelSource& source) {
 
 Result<CompiledKernel> KernelCompiler::compile_or_load(const KernelSource& source) {
   const Nvrtc& nvrtc = Nvrtc::instance();
-  std::vector<std::string> options{fmt::format("--gpu-architecture={}", architecture_), "--std=c++20", "--ptxas-options=-v"};
+  std::vector<std::string> options{fmt::format("--gpu-architecture={}", architecture_), "--std=c++20",
+                                   "--device-as-default-execution-space",  // for the constexpr functions shared with the host
+                                   "--ptxas-options=-v"};
   for (const std::string& define : source.defines) options.push_back("-D" + define);
 
   Digest digest;
@@ -84,7 +97,7 @@ Result<CompiledKernel> KernelCompiler::compile_or_load(const KernelSource& sourc
       const std::lock_guard lock(mutex_);
       compiled_++;
     }
-    if (!program) return program.failure();
+    if (!program) return Failure{Outcome::compile_error, first_error(program.failure().reason)};
     log = std::move(program.value().log);
     cubin = std::move(program.value().cubin);
     file.write({.log = log, .cubin = cubin});

@@ -1,0 +1,79 @@
+#include "backend/cuda/cuda_device.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <thread>
+
+#include "backend/cuda/cuda_workload.h"
+#include "backend/cuda/probes.h"
+#include "base/error.h"
+#include "kernel/mma.h"
+
+namespace moetune {
+namespace {
+
+class CudaDevice final : public Device {
+ public:
+  explicit CudaDevice(int index) : gpu_(std::make_shared<cuda::Gpu>(index)) {}
+
+  const DeviceInfo& info() const override { return gpu_->info(); }
+
+  Ceilings measure_ceilings() override {
+    gpu_->use();
+    return {.read_bytes_per_s = cuda::measure_read_bandwidth(*gpu_), .matrix_flops_per_s = cuda::measure_matrix_rate(*gpu_)};
+  }
+
+  void prepare(const Problem& problem, std::span<const std::pair<Stage, StageConfig>> configs,
+               const std::function<void()>& done) override {
+    std::vector<KernelSource> sources;
+    for (const auto& [stage, config] : configs)
+      if (!find_engine(config.engine).why_invalid(config.config, stage, problem, info()))
+        sources.push_back(mma_kernel_plan(config.config, stage, problem, cuda::uses_token_tiles(problem)).source);
+    std::sort(sources.begin(), sources.end());
+    sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
+    gpu_->compiler().compile_all(sources, static_cast<int>(std::thread::hardware_concurrency()), done);
+  }
+
+  std::int64_t bytes_needed(const Problem& problem) const override {
+    const std::vector<std::int64_t> sizes = cuda::ProblemBuffers::sizes(problem);
+    return std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
+  }
+
+  std::unique_ptr<Workload> load(const Problem& problem, const DataSpec& data) override {
+    gpu_->use();
+    const double needed = static_cast<double>(bytes_needed(problem)), free = static_cast<double>(gpu_->free_bytes());
+    constexpr double kGiB = 1 << 30, kReserve = 256 << 20;  // kernels, graphs and the driver's own
+    if (needed + kReserve > free)
+      throw Error(fmt::format("{} needs {:.2f} GiB, {} ({}) has {:.2f} GiB free: lower M, or take a shard (--tp, --ep)",
+                              to_line(problem), needed / kGiB, info().id, info().name, free / kGiB));
+    try {
+      return std::make_unique<cuda::CudaWorkload>(gpu_, problem, data);
+    } catch (const cuda::DeviceError& error) {
+      throw Error(fmt::format("{}: {}", info().id, error.failure.reason));
+    }
+  }
+
+ private:
+  std::shared_ptr<cuda::Gpu> gpu_;
+};
+
+}  // namespace
+
+int count_cuda_devices() {
+  const auto& driver = cuda::Driver::instance();
+  int count = 0;
+  if (!driver || driver.value()->device_count(&count) != 0) return 0;
+  return count;
+}
+
+std::unique_ptr<Device> make_cuda_device(int index) {
+  try {
+    return std::make_unique<CudaDevice>(index);
+  } catch (const cuda::DeviceError& error) {
+    throw Error(fmt::format("cuda:{}: {}", index, error.failure.reason), ExitCode::no_device);
+  }
+}
+
+}  // namespace moetune

@@ -1,0 +1,222 @@
+#include "backend/cuda/cuda_pipeline.h"
+
+#include <fmt/format.h>
+
+#include "kernel/mma.h"
+#include "kernels/lib/arguments.h"
+
+namespace moetune::cuda {
+namespace {
+
+constexpr unsigned kElementwiseThreads = 256;
+
+unsigned blocks_for(std::int64_t items, unsigned per_block) { return static_cast<unsigned>((items + per_block - 1) / per_block); }
+
+/// The first GEMM's tables are the first ones.
+std::size_t table_of(Stage stage) { return stage == Stage::final ? 1 : 0; }
+
+KernelSource elementwise_source(const Problem& problem) {
+  return {.path = "kernels/elementwise/kernel.cu",
+          .defines = {fmt::format("DTYPE={}", to_string(problem.dtype)), fmt::format("ACTIVATION={}", to_string(problem.activation))}};
+}
+
+}  // namespace
+
+CudaPipeline::CudaPipeline(std::shared_ptr<Gpu> gpu, const Problem& problem, const ProblemBuffers& buffers, const PipelineConfig& config)
+    : gpu_(std::move(gpu)), problem_(problem), buffers_(buffers), token_tiles_(uses_token_tiles(problem)) {
+  for (const Stage stage : stages_of(config.impl)) {
+    switch (stage) {
+      case Stage::route:
+        if (!token_tiles_) add_route(config);
+        break;
+      case Stage::gemm1:
+      case Stage::gate:
+      case Stage::final:
+        add_gemm(stage, config.stages.at(stage));
+        break;
+      case Stage::activate:
+        add_activate();
+        break;
+      case Stage::combine:
+        add_combine();
+        break;
+    }
+  }
+}
+
+void CudaPipeline::add(Stage stage, Launch launch) {
+  launch.overlaps_predecessor = true;  // every kernel of the pipelines waits by itself
+  steps_.push_back({stage, std::move(launch)});
+}
+
+void CudaPipeline::add_route(const PipelineConfig& config) {
+  const RouteShape shape = route_shape(problem_);
+  const KernelSource source{.path = "kernels/routing/kernel.cu", .defines = {}};
+  RouteArguments arguments{.topk_ids = buffers_.topk_ids.as<const int>(),
+                           .slots = static_cast<int>(problem_.slots()),
+                           .experts = static_cast<int>(problem_.E),
+                           .slots_per_block = shape.slots_per_block,
+                           .block_counts = buffers_.block_counts.as<int>(),
+                           .expert_offsets = buffers_.expert_offsets.as<int>(),
+                           .sorted_slots = buffers_.sorted_slots.as<int>(),
+                           .slot_rows = buffers_.slot_rows.as<int>(),
+                           .tables = {}};
+  for (const Stage stage : tunable_stages_of(config.impl)) {
+    const std::size_t t = table_of(stage);
+    arguments.tables[t] = {.block_m = config.stages.at(stage).config.at("BLOCK_SIZE_M"),
+                           .tiles = buffers_.tiles[t].as<RowTile>(),
+                           .count = buffers_.tile_counts.as<int>() + t};
+  }
+  Launch launch{.grid = static_cast<unsigned>(shape.blocks), .block = static_cast<unsigned>(32 * shape.warps)};
+  launch.set_arguments(arguments);
+  if (shape.blocks > 1) {
+    launch.function = gpu_->load(source, "count_experts", shape.count_shared_bytes);
+    launch.shared_bytes = static_cast<unsigned>(shape.count_shared_bytes);
+    add(Stage::route, launch);
+  }
+  launch.function = gpu_->load(source, "moe_align_block_size", shape.align_shared_bytes);
+  launch.shared_bytes = static_cast<unsigned>(shape.align_shared_bytes);
+  add(Stage::route, launch);
+}
+
+void CudaPipeline::add_gemm(Stage stage, const StageConfig& config) {
+  const KernelPlan plan = mma_kernel_plan(config.config, stage, problem_, token_tiles_);
+  const mma::Config c = to_mma_config(config.config);
+  const Epilogue epilogue = epilogue_of(stage);
+  const bool second = epilogue == Epilogue::final;
+  const std::size_t t = table_of(stage);
+  const Buffer& bias = second ? buffers_.b2 : buffers_.b1;
+  const Buffer& out = second ? buffers_.cache3 : epilogue == Epilogue::gated ? buffers_.cache2 : buffers_.cache1;
+  const std::int64_t out_columns = second ? problem_.N2 : epilogue == Epilogue::gated ? problem_.inner() : problem_.N1;
+
+  const GemmArguments arguments{
+      .a = (second ? buffers_.cache2 : buffers_.hidden).as<const unsigned short>(),
+      .weights = (second ? buffers_.w2 : buffers_.w1).as<const unsigned short>(),
+      .bias = bias.as<const unsigned short>(),
+      .out = out.as<unsigned short>(),
+      .routing_weights = buffers_.topk_weights.as<const float>(),
+      .sorted_slots = token_tiles_ ? nullptr : buffers_.sorted_slots.as<const int>(),
+      .tiles = token_tiles_ ? nullptr : buffers_.tiles[t].as<const RowTile>(),
+      .tile_count = buffers_.tile_counts.as<const int>() + t,
+      .topk_ids = buffers_.topk_ids.as<const int>(),
+      .slots = static_cast<int>(problem_.slots()),
+      .topk = static_cast<int>(problem_.topk),
+      .group_m = c.group_m,
+      .K = static_cast<int>(second ? problem_.inner() : problem_.K),
+      .weight_rows = static_cast<int>(second ? problem_.N2 : problem_.N1),
+      .out_columns = static_cast<int>(out_columns),
+  };
+  const std::int64_t row_tiles = token_tiles_ ? problem_.slots() : tile_bound(problem_.slots(), problem_.E, c.block_m);
+  const std::int64_t columns = mma::out_columns(c, epilogue);
+  Launch launch{.function = gpu_->load(plan.source, plan.entry, plan.shared_bytes),
+                .grid = static_cast<unsigned>(row_tiles * ((out_columns + columns - 1) / columns)),
+                .block = static_cast<unsigned>(plan.threads),
+                .shared_bytes = static_cast<unsigned>(plan.shared_bytes)};
+  launch.set_arguments(arguments);
+  add(stage, std::move(launch));
+}
+
+void CudaPipeline::add_activate() {
+  Launch launch{.function = gpu_->load(elementwise_source(problem_), "activate_and_mul"),
+                .grid = blocks_for(problem_.slots() * problem_.inner() / 8, kElementwiseThreads),
+                .block = kElementwiseThreads};
+  launch.set_arguments(ActivateArguments{.in = buffers_.cache1.as<const unsigned short>(),
+                                         .out = buffers_.cache2.as<unsigned short>(),
+                                         .rows = problem_.slots(),
+                                         .columns = static_cast<int>(problem_.inner())});
+  add(Stage::activate, std::move(launch));
+}
+
+void CudaPipeline::add_combine() {
+  // Few tokens: small blocks, so that the loads are spread over many SMs.
+  const std::int64_t pieces = problem_.M * problem_.N2 / 8;
+  const unsigned threads = pieces < 64 * 1024 ? 64 : kElementwiseThreads;
+  Launch launch{.function = gpu_->load(elementwise_source(problem_), "moe_sum"), .grid = blocks_for(pieces, threads), .block = threads};
+  launch.set_arguments(CombineArguments{.in = buffers_.cache3.as<const unsigned short>(),
+                                        .out = buffers_.out.as<unsigned short>(),
+                                        .tokens = problem_.M,
+                                        .topk = static_cast<int>(problem_.topk),
+                                        .columns = static_cast<int>(problem_.N2)});
+  add(Stage::combine, std::move(launch));
+}
+
+Result<OutputScan> CudaPipeline::run() {
+  try {
+    const Driver& d = gpu_->driver();
+    gpu_->use();
+    for (const Buffer* buffer : {&buffers_.cache1, &buffers_.cache2, &buffers_.cache3, &buffers_.out})
+      d.check(d.fill_16_async(buffer->address(), kPoison, buffer->bytes() / 2, gpu_->stream()), "poisoning");
+    d.check(d.fill_8_async(buffers_.scan.address(), 0, buffers_.scan.bytes(), gpu_->stream()), "clearing the scan");
+    for (const Launch& launch : launches(std::nullopt)) gpu_->enqueue(launch);
+
+    Launch scan{.function = gpu_->load({.path = "kernels/data/kernel.cu", .defines = {}}, "scan_output"),
+                .grid = static_cast<unsigned>(gpu_->info().multiprocessors * 4),
+                .block = 256};
+    scan.set_arguments(ScanArguments{.in = buffers_.out.as<const unsigned short>(),
+                                     .count = problem_.M * problem_.N2,
+                                     .dtype = problem_.dtype,
+                                     .poison = kPoison,
+                                     .result = buffers_.scan.as<ScanResult>()});
+    gpu_->enqueue(scan);
+    gpu_->wait();
+    ScanResult result{};
+    buffers_.scan.download(std::span(&result, 1));
+    return OutputScan{.hash = result.hash,
+                      .nonfinite = static_cast<std::int64_t>(result.nonfinite),
+                      .unwritten = static_cast<std::int64_t>(result.unwritten)};
+  } catch (const DeviceError& error) {
+    return error.failure;
+  }
+}
+
+std::vector<float> CudaPipeline::read_rows(std::span<const std::int64_t> tokens) {
+  const std::size_t columns = static_cast<std::size_t>(problem_.N2);
+  std::vector<std::uint16_t> bits(tokens.size() * columns);
+  // Runs of neighbouring rows in one copy each.
+  for (std::size_t first = 0; first < tokens.size();) {
+    std::size_t last = first + 1;
+    while (last < tokens.size() && tokens[last] == tokens[last - 1] + 1) last++;
+    buffers_.out.download(std::span(bits).subspan(first * columns, (last - first) * columns),
+                          static_cast<std::size_t>(tokens[first]) * columns);
+    first = last;
+  }
+  std::vector<float> values(bits.size());
+  for (std::size_t i = 0; i < bits.size(); i++) values[i] = from_bits(problem_.dtype, bits[i]);
+  return values;
+}
+
+std::vector<Launch> CudaPipeline::launches(std::optional<Stage> stage) const {
+  std::vector<Launch> wanted;
+  for (const Step& step : steps_)
+    if (!stage || step.stage == *stage) wanted.push_back(step.launch);
+  if (!wanted.empty()) wanted.front().overlaps_predecessor = false;
+  return wanted;
+}
+
+Result<std::vector<double>> CudaPipeline::time(int n, const TimingOptions& options) { return time(std::nullopt, n, options); }
+
+Result<std::vector<double>> CudaPipeline::time_stage(Stage stage, int n, const TimingOptions& options) {
+  return time(std::optional(stage), n, options);
+}
+
+Result<std::vector<double>> CudaPipeline::time(std::optional<Stage> stage, int n, const TimingOptions& options) {
+  try {
+    gpu_->use();
+    const std::vector<Launch> work = launches(stage);
+    if (work.empty()) return std::vector<double>(static_cast<std::size_t>(n), 0.0);  // a stage that this problem does without
+    const auto enqueue_all = [&] {
+      for (const Launch& launch : work) gpu_->enqueue(launch);
+    };
+    const auto before = [&] {
+      if (options.cache == CacheState::cold) gpu_->flush_cache();
+    };
+    if (options.launch == LaunchMode::stream) return gpu_->time(n, before, enqueue_all);
+    ReadyGraph& graph = graphs_[stage];
+    if (!graph) graph = gpu_->record(enqueue_all);
+    return gpu_->time(n, before, [&] { graph.launch(gpu_->stream()); });
+  } catch (const DeviceError& error) {
+    return error.failure;
+  }
+}
+
+}  // namespace moetune::cuda

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "backend/cuda/cuda_workload.h"
+
+namespace moetune::cuda {
+
+class CudaPipeline final : public Pipeline {
+ public:
+  /// Loads every kernel. Throws DeviceError where one does not compile or does not fit. `buffers` outlive the pipeline.
+  CudaPipeline(std::shared_ptr<Gpu> gpu, const Problem& problem, const ProblemBuffers& buffers, const PipelineConfig& config);
+
+  Result<OutputScan> run() override;
+  std::vector<float> read_rows(std::span<const std::int64_t> tokens) override;
+  Result<std::vector<double>> time(int n, const TimingOptions& options) override;
+  Result<std::vector<double>> time_stage(Stage stage, int n, const TimingOptions& options) override;
+
+ private:
+  struct Step {
+    Stage stage;
+    Launch launch;
+  };
+
+  void add(Stage stage, Launch launch);
+  void add_route(const PipelineConfig& config);
+  void add_gemm(Stage stage, const StageConfig& config);
+  void add_activate();
+  void add_combine();
+
+  /// The launches of one stage, or of all; the first waits for what is ahead of it in the stream.
+  std::vector<Launch> launches(std::optional<Stage> stage) const;
+  Result<std::vector<double>> time(std::optional<Stage> stage, int n, const TimingOptions& options);
+
+  std::shared_ptr<Gpu> gpu_;
+  const Problem& problem_;
+  const ProblemBuffers& buffers_;
+  bool token_tiles_;
+  std::vector<Step> steps_;
+  std::map<std::optional<Stage>, ReadyGraph> graphs_;
+};
+
+}  // namespace moetune::cuda

@@ -1,0 +1,103 @@
+#include "backend/cuda/cuda_workload.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "backend/cuda/cuda_pipeline.h"
+#include "base/error.h"
+#include "data/fill.h"
+#include "kernel/engine.h"
+#include "kernels/lib/arguments.h"
+
+namespace moetune::cuda {
+
+bool uses_token_tiles(const Problem& problem) { return 4 * problem.slots() <= problem.E; }
+
+RouteShape route_shape(const Problem& problem) {
+  // One block up to 8192 slots: a second launch costs more than the walk. Above, at most 128 blocks, since each reads the
+  // counts of all.
+  constexpr std::int64_t kOneBlock = 8192, kSlotsPerBlock = 4096, kMostBlocks = 128;
+  const std::int64_t slots = problem.slots();
+  RouteShape shape;
+  shape.blocks = slots <= kOneBlock ? 1 : static_cast<int>(std::min(kMostBlocks, (slots + kSlotsPerBlock - 1) / kSlotsPerBlock));
+  const std::int64_t share = (slots + shape.blocks - 1) / shape.blocks;
+  const int most_warps = problem.E <= 512 ? 32 : 16;  // a counter per warp and expert in shared memory
+  while (shape.warps < most_warps && shape.warps * 32 < share) shape.warps *= 2;
+  const std::int64_t step = 32 * shape.warps;
+  shape.slots_per_block = static_cast<int>((share + step - 1) / step * step);
+  const int experts = static_cast<int>(problem.E);
+  shape.align_shared_bytes = 4 * ((shape.warps + 2) * experts + 3 * (experts + 1));
+  shape.count_shared_bytes = 4 * experts;
+  return shape;
+}
+
+std::vector<std::int64_t> ProblemBuffers::sizes(const Problem& p) {
+  const auto tensor = [&](Tensor which) { return 2 * element_count(p, which); };
+  const std::int64_t slots = p.slots();
+  const std::int64_t tiles = tile_bound(slots, p.E, kLeastBlockM) * static_cast<std::int64_t>(sizeof(RowTile));
+  return {tensor(Tensor::hidden), tensor(Tensor::w1), tensor(Tensor::b1), tensor(Tensor::w2), tensor(Tensor::b2), 4 * slots, 4 * slots,
+          4 * route_shape(p).blocks * p.E, 4 * (p.E + 1), 4 * slots, 4 * slots, tiles, tiles, 2 * static_cast<std::int64_t>(sizeof(int)),
+          2 * slots * p.N1, 2 * slots * p.inner(), 2 * slots * p.N2, 2 * p.M * p.N2,
+          static_cast<std::int64_t>(sizeof(ScanResult))};
+}
+
+ProblemBuffers::ProblemBuffers(const Driver& driver, const Problem& problem) {
+  const std::vector<std::int64_t> bytes = sizes(problem);
+  Buffer* const members[] = {&hidden,       &w1,        &b1,       &w2,       &b2,          &topk_ids, &topk_weights,
+                             &block_counts, &expert_offsets, &sorted_slots, &slot_rows, &tiles[0], &tiles[1], &tile_counts,
+                             &cache1,       &cache2,    &cache3,   &out,      &scan};
+  for (std::size_t i = 0; i < bytes.size(); i++) *members[i] = Buffer(driver, static_cast<std::size_t>(bytes[i]));
+}
+
+CudaWorkload::CudaWorkload(std::shared_ptr<Gpu> gpu, Problem problem, const DataSpec& data)
+    : gpu_(std::move(gpu)), problem_(std::move(problem)), buffers_(gpu_->driver(), problem_) {
+  refill(data);
+}
+
+void CudaWorkload::refill(const DataSpec& data) {
+  try {
+    gpu_->use();
+    data_ = data;
+    routing_ = make_routing(problem_, data);
+    buffers_.topk_ids.upload(std::span<const std::int32_t>(routing_.topk_ids));
+    buffers_.topk_weights.upload(std::span<const float>(routing_.topk_weights));
+    fill(Tensor::hidden, buffers_.hidden);
+    fill(Tensor::w1, buffers_.w1);
+    fill(Tensor::b1, buffers_.b1);
+    fill(Tensor::w2, buffers_.w2);
+    fill(Tensor::b2, buffers_.b2);
+    gpu_->wait();
+  } catch (const DeviceError& error) {
+    throw Error(fmt::format("{}: filling the inputs of {} failed: {}", gpu_->info().id, to_line(problem_), error.failure.reason));
+  }
+}
+
+void CudaWorkload::fill(Tensor tensor, const Buffer& buffer) {
+  if (buffer.bytes() == 0) return;
+  Launch launch{.function = gpu_->load({.path = "kernels/data/kernel.cu", .defines = {}}, "fill_tensor"),
+                .grid = static_cast<unsigned>(gpu_->info().multiprocessors * 8),
+                .block = 256};
+  launch.set_arguments(FillArguments{.spec = fill_spec(problem_, tensor, data_),
+                                     .out = buffer.as<unsigned short>(),
+                                     .count = static_cast<long long>(buffer.bytes() / 2)});
+  gpu_->enqueue(launch);
+}
+
+Result<std::unique_ptr<Pipeline>> CudaWorkload::build(const PipelineConfig& config) {
+  for (const Stage stage : tunable_stages_of(config.impl)) {
+    const auto found = config.stages.find(stage);
+    if (found == config.stages.end()) return Failure{Outcome::invalid, fmt::format("no config for the stage {}", to_string(stage))};
+    const Engine& engine = find_engine(found->second.engine);
+    if (const auto reason = engine.why_invalid(found->second.config, stage, problem_, gpu_->info()))
+      return Failure{Outcome::invalid, fmt::format("{}: {}", to_string(stage), *reason)};
+  }
+  try {
+    gpu_->use();
+    return std::unique_ptr<Pipeline>(std::make_unique<CudaPipeline>(gpu_, problem_, buffers_, config));
+  } catch (const DeviceError& error) {
+    return error.failure;
+  }
+}
+
+}  // namespace moetune::cuda

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <memory>
+
+#include "backend/cuda/gpu.h"
+#include "backend/device.h"
+#include "kernels/lib/fill.h"
+
+namespace moetune::cuda {
+
+/// The smallest BLOCK_SIZE_M of any engine: sizes the tile tables.
+inline constexpr int kLeastBlockM = 16;
+
+/// Slots so few that they hardly share an expert: each gets a tile of its own and no routing runs. vLLM's fused_moe draws the
+/// line in the same place, 4·slots <= E.
+bool uses_token_tiles(const Problem& problem);
+
+/// How the routing kernels are launched.
+struct RouteShape {
+  int blocks = 1, warps = 4, slots_per_block = 0;
+  int align_shared_bytes = 0, count_shared_bytes = 0;
+};
+RouteShape route_shape(const Problem& problem);
+
+/// Everything a problem keeps on the device. Names and shapes as in kernels/lib/arguments.h.
+struct ProblemBuffers {
+  Buffer hidden, w1, b1, w2, b2, topk_ids, topk_weights;
+  Buffer block_counts, expert_offsets, sorted_slots, slot_rows, tiles[2], tile_counts;
+  Buffer cache1, cache2, cache3, out;
+  Buffer scan;
+
+  /// Sizes in bytes, in the order of the members.
+  static std::vector<std::int64_t> sizes(const Problem& problem);
+  ProblemBuffers(const Driver& driver, const Problem& problem);
+};
+
+class CudaWorkload final : public Workload {
+ public:
+  CudaWorkload(std::shared_ptr<Gpu> gpu, Problem problem, const DataSpec& data);
+
+  const Problem& problem() const override { return problem_; }
+  const DataSpec& data() const override { return data_; }
+  const Routing& routing() const override { return routing_; }
+  void refill(const DataSpec& data) override;
+  Result<std::unique_ptr<Pipeline>> build(const PipelineConfig& config) override;
+
+ private:
+  void fill(Tensor tensor, const Buffer& buffer);
+
+  std::shared_ptr<Gpu> gpu_;
+  Problem problem_;
+  DataSpec data_;
+  Routing routing_;
+  ProblemBuffers buffers_;
+};
+
+}  // namespace moetune::cuda

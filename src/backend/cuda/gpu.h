@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstring>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/cuda/driver.h"
+#include "backend/cuda/resources.h"
+#include "jit/compiler.h"
+#include "problem/device_info.h"
+
+namespace moetune::cuda {
+
+/// One kernel launch with its arguments.
+struct Launch {
+  Function function = nullptr;
+  unsigned grid = 1, block = 1, shared_bytes = 0;
+  /// May start before the launch ahead of it in the stream has ended: it waits by itself (kernels/ptx/grid_dependency.cuh).
+  bool overlaps_predecessor = false;
+  std::vector<char> arguments;  ///< the bytes of the kernel's one parameter
+
+  template <class Arguments>
+  void set_arguments(const Arguments& value) {
+    arguments.resize(sizeof value);
+    std::memcpy(arguments.data(), &value, sizeof value);
+  }
+};
+
+/// A GPU with a context, a stream and the kernels that were loaded: what workloads and pipelines share.
+class Gpu {
+ public:
+  /// Throws Error where there is no GPU `index`.
+  explicit Gpu(int index);
+  Gpu(const Gpu&) = delete;
+  Gpu& operator=(const Gpu&) = delete;
+  ~Gpu();
+
+  const Driver& driver() const { return driver_; }
+  const DeviceInfo& info() const { return info_; }
+  KernelCompiler& compiler() { return *compiler_; }
+  Stream stream() const { return stream_; }
+  std::int64_t free_bytes() const;
+
+  /// Makes this GPU's context the calling thread's.
+  void use() const;
+
+  /// Compiles and loads. Throws DeviceError with the compiler's reason.
+  Function load(const KernelSource& source, const std::string& entry, int shared_bytes = 0);
+
+  void enqueue(const Launch& launch) const;
+  ReadyGraph record(const std::function<void()>& enqueue_all) const;
+  void wait() const;
+
+  /// Reads a buffer of at least 256 MB and three times the cache, which leaves none of a workload's lines in it.
+  void flush_cache();
+
+  /// The elapsed µs of each of `n` calls of `work` (which enqueues on the stream), each after `before`.
+  std::vector<double> time(int n, const std::function<void()>& before, const std::function<void()>& work);
+
+ private:
+  const Driver& driver_;
+  int index_ = 0;
+  DeviceInfo info_;
+  Context context_ = nullptr;
+  Stream stream_ = nullptr;
+  std::unique_ptr<KernelCompiler> compiler_;
+  std::map<KernelSource, Module> modules_;
+  std::unique_ptr<Timers> timers_;
+  Buffer flush_buffer_, sink_;
+  Launch flush_;
+};
+
+}  // namespace moetune::cuda
