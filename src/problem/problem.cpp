@@ -110,8 +110,8 @@ bool parse_flag(const Entry& entry) {
 void check_width(std::string_view name, std::int64_t width) {
   if (width % 8 != 0) {
     const std::int64_t below = width / 8 * 8;
-    throw Error(
-        fmt::format("{} = {} is no multiple of 8: use {} or {}", name, width, below > 0 ? below : 8, below + 8));
+    const std::string near = below > 0 ? fmt::format("{} or {}", below, below + 8) : "8";
+    throw Error(fmt::format("{} = {} is no multiple of 8: use {}", name, width, near));
   }
   if (width > kMaxWidth) throw Error(fmt::format("{} = {} is too large: at most {}", name, width, kMaxWidth));
 }
