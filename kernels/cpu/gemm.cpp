@@ -384,20 +384,6 @@ std::int64_t RunPeak(int repeats, float* scratch) {
   return std::int64_t{2} * repeats * static_cast<std::int64_t>(kRows * kColumns * kPeakDepth);
 }
 
-const char* InstructionSet() {
-#if HWY_MAX_BYTES == 64
-  return "avx512";
-#elif HWY_MAX_BYTES == 32
-  return "avx2";
-#elif HWY_ARCH_X86
-  return "ssse3";
-#elif HWY_ARCH_ARM
-  return "neon";
-#else
-  return "128-bit vectors";
-#endif
-}
-
 }  // namespace HWY_NAMESPACE
 }  // namespace moetune::cpu
 HWY_AFTER_NAMESPACE();
@@ -407,7 +393,6 @@ namespace moetune::cpu {
 
 HWY_EXPORT(GemmTile);
 HWY_EXPORT(RunPeak);
-HWY_EXPORT(InstructionSet);
 
 std::size_t scratch_floats(const TileShape& shape, std::int64_t K) {
   const auto round_up = [](std::size_t value, std::size_t to) { return (value + to - 1) / to * to; };
@@ -430,9 +415,6 @@ std::int64_t run_peak(int repeats, float* scratch) {
 }
 std::size_t peak_scratch_floats() {
   return 64 * 16 + 64 * 32 + 12 * 32;
-}
-const char* instruction_set() {
-  return HWY_DYNAMIC_DISPATCH(InstructionSet)();
 }
 
 }  // namespace moetune::cpu

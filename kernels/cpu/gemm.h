@@ -76,7 +76,4 @@ std::size_t peak_scratch_floats();
 /// Reads every cache line of [data, data + bytes); the returned value depends on all of them.
 std::uint64_t stream_read(const void* data, std::size_t bytes);
 
-/// The instruction set in use: "avx512", "avx2", "ssse3", "neon".
-const char* instruction_set();
-
 }  // namespace moetune::cpu

@@ -85,6 +85,8 @@ class CpuWorkload final : public Workload {
 
 class CpuDevice final : public Device {
  public:
+  explicit CpuDevice(int threads) : host_(threads) {}
+
   const DeviceInfo& info() const override { return host_.info(); }
 
   Ceilings measure_ceilings() override {
@@ -173,8 +175,6 @@ class CpuDevice final : public Device {
 
 }  // namespace
 
-std::unique_ptr<Device> make_cpu_device() {
-  return std::make_unique<CpuDevice>();
-}
+std::unique_ptr<Device> make_cpu_device(int threads) { return std::make_unique<CpuDevice>(threads); }
 
 }  // namespace moetune

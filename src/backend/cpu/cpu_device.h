@@ -6,7 +6,8 @@
 
 namespace moetune {
 
-/// The host as a device, with the `cpu` engine.
-std::unique_ptr<Device> make_cpu_device();
+/// The host as a device, with the `cpu` engine. It offers as many threads as this process may use, or `threads` of them
+/// where that is not 0.
+std::unique_ptr<Device> make_cpu_device(int threads = 0);
 
 }  // namespace moetune

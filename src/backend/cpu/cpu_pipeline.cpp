@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "backend/cpu/scan.h"
 #include "kernel/cpu.h"
 
 namespace moetune {
@@ -57,7 +58,8 @@ CpuPipeline::Gemm CpuPipeline::make_gemm(Stage stage, const StageConfig& config)
 Result<OutputScan> CpuPipeline::run() {
   poison();
   run_stages();
-  return scan_output();
+  return scan_output(host_.pool(), problem_.dtype,
+                     {tensors_.out.data(), static_cast<std::size_t>(tensors_.out.size())});
 }
 
 std::vector<float> CpuPipeline::read_rows(std::span<const std::int64_t> tokens) {
@@ -192,35 +194,6 @@ void CpuPipeline::poison() {
                               std::fill(buffer->data() + begin, buffer->data() + end, kPoison);
                             });
   }
-}
-
-OutputScan CpuPipeline::scan_output() {
-  const std::uint16_t exponent = problem_.dtype == DType::bf16 ? 0x7f80 : 0x7c00;
-  std::vector<OutputScan> scans(static_cast<std::size_t>(host_.pool().size()));
-  host_.pool().for_ranges(host_.pool().size(), tensors_.out.size(), kGrain,
-                          [&](std::int64_t begin, std::int64_t end, int worker) {
-                            OutputScan part;
-                            for (std::int64_t i = begin; i < end; ++i) {
-                              const std::uint16_t bits = tensors_.out.data()[i];
-                              part.hash += mix_bits(static_cast<unsigned long long>(i) << 16 | bits);
-                              if (bits == kPoison) {
-                                ++part.unwritten;
-                              } else if ((bits & exponent) == exponent) {
-                                ++part.nonfinite;
-                              }
-                            }
-                            OutputScan& scan = scans[static_cast<std::size_t>(worker)];
-                            scan.hash += part.hash;
-                            scan.nonfinite += part.nonfinite;
-                            scan.unwritten += part.unwritten;
-                          });
-  OutputScan total;
-  for (const OutputScan& scan : scans) {
-    total.hash += scan.hash;
-    total.nonfinite += scan.nonfinite;
-    total.unwritten += scan.unwritten;
-  }
-  return total;
 }
 
 }  // namespace moetune

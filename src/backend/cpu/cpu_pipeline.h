@@ -51,7 +51,6 @@ class CpuPipeline final : public Pipeline {
   void activate();
   void combine();
   void poison();
-  OutputScan scan_output();
   /// Runs again, untimed, where another pipeline or a refill has come between.
   void make_current();
   template <class Body>

@@ -7,8 +7,12 @@
 
 namespace moetune {
 
-Host::Host()
-    : info_(describe_machine()), pool_(info_.multiprocessors), scratch_(static_cast<std::size_t>(pool_.size())) {}
+Host::Host(int threads)
+    : info_(describe_machine()),
+      pool_(threads > 0 ? threads : info_.multiprocessors),
+      scratch_(static_cast<std::size_t>(pool_.size())) {
+  info_.multiprocessors = pool_.size();
+}
 
 void Host::reserve_scratch(int threads, std::size_t floats) {
   for (int i = 0; i < threads && i < pool_.size(); ++i) {

@@ -11,7 +11,8 @@ namespace moetune {
 /// What everything on the CPU device shares: one pipeline runs at a time.
 class Host {
  public:
-  Host();
+  /// `threads` 0: as many as this process may use.
+  explicit Host(int threads);
 
   const DeviceInfo& info() const { return info_; }
   ThreadPool& pool() { return pool_; }

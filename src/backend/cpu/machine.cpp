@@ -12,7 +12,7 @@
 #include <string>
 #include <thread>
 
-#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/instruction_set.h"
 
 namespace moetune {
 namespace {
