@@ -27,7 +27,7 @@ Summary summarise(std::span<const double> samples_us);
 double median(std::span<const double> values);
 
 /// The ratio of two medians with a 95 % interval over rounds (pairs of per-round medians): the wider of a bootstrap and
-/// of Student's t on the logarithms, as the bootstrap alone is too narrow for few rounds (88 % where 95 % is claimed, 7
+/// of Student's t on the logarithms, as the bootstrap alone is too narrow for few rounds (85 % where 95 % is claimed, 7
 /// rounds).
 struct Ratio {
   double value = 0, low = 0, high = 0;

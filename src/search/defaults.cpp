@@ -55,7 +55,7 @@ Defaults find_defaults(Workbench& bench, Impl impl, const StageSpaces& spaces) {
   for (const StageSpace::EngineSpace& each : spaces.at(stages.front()).engines)
     if (std::find(engines.begin(), engines.end(), each.engine->name) == engines.end())
       engines.emplace_back(each.engine->name);
-  engines.emplace_back();  // mixed, the last resort
+  if (engines.size() > 1) engines.emplace_back();  // mixed, the last resort
 
   for (const std::string& engine : engines) {
     if (engine.empty() && !defaults.working.empty()) break;

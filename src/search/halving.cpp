@@ -11,6 +11,9 @@ namespace moetune {
 namespace {
 
 constexpr double kScreeningShare = 0.7;     // of the budget
+constexpr double kGenerations = 4;          // of screening: more learn more, fewer keep more compilers busy
+constexpr double kLeastGeneration = 4;      // configs
+constexpr int kNeighboursEach = 2;          // tried for each config at random
 constexpr std::size_t kLeaders = 4;         // whose neighbours are tried
 constexpr double kFarBehind = 1.5;          // of the best screening time: not worth a second look (MEASURING.md, P5)
 constexpr std::size_t kMostSurvivors = 12;  // who are all built at once
@@ -31,10 +34,12 @@ class Halving : public Strategy {
  private:
   std::vector<Proposal> screen(const Scoreboard& seen, const Allowance& allowance) {
     if (allowance.spent >= kScreeningShare) return {};
-    // Of the whole budget, left is 1 - spent; what lies beyond the screening share is for the races.
-    const double share = (kScreeningShare - allowance.spent) / (1 - allowance.spent);
-    const auto room = static_cast<std::size_t>(std::ceil(share * static_cast<double>(allowance.left)));
-    const std::size_t most = std::min(allowance.batch, std::max<std::size_t>(room, 1));
+    // What is left is 1 - spent of the budget; what lies beyond the screening share is for the races.
+    const double budget = static_cast<double>(allowance.left) / (1 - allowance.spent);
+    const double room = std::min((kScreeningShare - allowance.spent) * budget,
+                                 std::max(kScreeningShare * budget / kGenerations, kLeastGeneration));
+    const std::size_t most =
+        std::min(allowance.batch, std::max<std::size_t>(static_cast<std::size_t>(std::ceil(std::min(room, 1e9))), 1));
 
     const std::vector<std::size_t> near = unseen_neighbours(seen);
     auto neighbour = near.begin();
@@ -44,7 +49,7 @@ class Halving : public Strategy {
       if (!seen.has_seen(candidate) && chosen.insert(candidate).second) batch.push_back({.candidate = candidate});
     };
     while (batch.size() < most && (neighbour != near.end() || next_ < order_.size())) {
-      if (neighbour != near.end()) add(*neighbour++);
+      for (int i = 0; i < kNeighboursEach && batch.size() < most && neighbour != near.end(); ++i) add(*neighbour++);
       if (batch.size() < most && next_ < order_.size()) add(order_[next_++]);
     }
     return batch;

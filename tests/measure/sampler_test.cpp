@@ -1,0 +1,179 @@
+#include "measure/sampler.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "measure/small_problem.h"
+
+namespace moetune {
+namespace {
+
+/// Gate configs of the pipelines A, B and C, so that they can be told apart.
+const std::vector<StageConfig> kGates = {fake_config(32, 32, 4), fake_config(64, 64, 4), fake_config(16, 64, 2)};
+const StageConfig kFinal = fake_config(64, 64, 4);
+
+/// Stage times by hand: gates in the order of kGates, 10 µs for final; 5 µs each for route and combine.
+TimeModel gate_times(std::vector<double> us) {
+  std::map<std::pair<Stage, StageConfig>, double> times{{{Stage::final, kFinal}, 10.0}};
+  for (std::size_t i = 0; i < us.size(); ++i) times[{Stage::gate, kGates[i]}] = us[i];
+  return recording(times);
+}
+
+std::vector<Candidate> candidates(Loaded& loaded, std::size_t count) {
+  std::vector<Candidate> result;
+  for (std::size_t i = 0; i < count; ++i) result.push_back({.pipeline = loaded.verified(merged(kGates[i], kFinal))});
+  return result;
+}
+
+TEST(Sample, RoundsStartWithAnotherCandidateEach) {
+  Loaded loaded({.time_us = gate_times({100, 200, 300})});
+  const std::vector<Candidate> three = candidates(loaded, 3);
+  const auto results = sample(three, 4, finals(), {.timing = {}, .clock = loaded.clock()});
+  const std::size_t rounds = results[0].value().rounds_us.size();
+  ASSERT_GE(rounds, 4u);
+
+  std::vector<std::size_t> order;
+  for (const FakeDevice::Visit& visit : loaded.device.visits())
+    for (std::size_t i = 0; i < kGates.size(); ++i)
+      if (visit.config.stages.at(Stage::gate) == kGates[i]) order.push_back(i);
+  order.erase(order.begin(), order.end() - static_cast<std::ptrdiff_t>(3 * rounds));  // the warm-up
+  for (std::size_t round = 0; round < rounds; ++round)
+    for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(order[3 * round + i], (round + i) % 3) << round;
+}
+
+TEST(Sample, EveryoneTakesPartInEveryRound) {
+  Loaded loaded({.time_us = gate_times({100, 1000, 3000}), .noise = 0.02});
+  const auto results = sample(candidates(loaded, 3), 9, finals(), {.timing = {}, .clock = loaded.clock()});
+  for (const auto& result : results) {
+    EXPECT_EQ(result.value().rounds_us.size(), results[0].value().rounds_us.size());
+    EXPECT_EQ(result.value().round_medians().size(), result.value().rounds_us.size());
+    EXPECT_GE(result.value().rounds_us.size(), 9u);
+    EXPECT_GE(result.value().time.n, finals().min_samples);
+  }
+  // Short kernels are sampled several times a visit.
+  EXPECT_GT(results[0].value().time.n, results[2].value().time.n);
+}
+
+TEST(Sample, StopsAtTheIntervalWhereThereIsNoNoise) {
+  Loaded loaded({.time_us = gate_times({980})});
+  const auto result = sample(candidates(loaded, 1), 1, finals(), {.timing = {}, .clock = loaded.clock()}).front();
+  EXPECT_EQ(result.value().time.stopped_by, "interval");
+  EXPECT_EQ(result.value().time.n, 20);
+  EXPECT_DOUBLE_EQ(result.value().time.median_us, 1000);
+}
+
+TEST(Sample, StopsAtTheMostSamplesWhereThereIsMuchNoise) {
+  Loaded loaded({.time_us = gate_times({980}), .noise = 0.5});
+  const SamplingRule rule{.relative_half_width = 0.005, .min_samples = 20, .max_samples = 60, .max_seconds = 10};
+  const auto result = sample(candidates(loaded, 1), 1, rule, {.timing = {}, .clock = loaded.clock()}).front();
+  EXPECT_EQ(result.value().time.stopped_by, "cap");
+  EXPECT_EQ(result.value().time.n, 60);
+}
+
+TEST(Sample, StopsWhenTimeIsUp) {
+  Loaded loaded({.time_us = gate_times({1e5, 1e5}), .noise = 0.1});
+  const auto results = sample(candidates(loaded, 2), 9, finals(), {.timing = {}, .clock = loaded.clock()});
+  for (const auto& result : results) {
+    EXPECT_EQ(result.value().time.stopped_by, "cap");
+    EXPECT_NEAR(result.value().time.n, 15, 2);  // 1.5 s of 0.1 s each, of which one is the warm-up
+  }
+}
+
+TEST(Sample, OfPipelinesLongerThanTheCapTakesOneAloneAndTwoToPair) {
+  Loaded loaded({.time_us = gate_times({2e6, 3e6})});
+  const std::vector<Candidate> two = candidates(loaded, 2);
+  const SamplingContext context{.timing = {}, .clock = loaded.clock()};
+  const auto alone = sample({two.data(), 1}, 9, finals(), context).front();
+  EXPECT_EQ(alone.value().time.n, 1);
+  EXPECT_EQ(alone.value().time.stopped_by, "cap");
+  for (const auto& result : sample(two, 9, finals(), context)) EXPECT_EQ(result.value().rounds_us.size(), 2u);
+}
+
+TEST(Sample, GivesUpOnWhatIsFarBehindTheIncumbent) {
+  Loaded loaded({.time_us = gate_times({980, 380}), .noise = 0.01});
+  const std::vector<Candidate> two = candidates(loaded, 2);
+  SamplingRule rule = screening();
+  rule.incumbent_us = 300;
+  const SamplingContext context{.timing = {}, .clock = loaded.clock()};
+  const auto hopeless = sample({&two[0], 1}, 1, rule, context).front();
+  EXPECT_EQ(hopeless.value().time.stopped_by, "behind");
+  EXPECT_EQ(hopeless.value().time.n, 1);
+
+  rule.relative_half_width = 0;
+  const auto behind = sample({&two[1], 1}, 1, rule, context).front();
+  EXPECT_EQ(behind.value().time.stopped_by, "behind");
+  EXPECT_GE(behind.value().time.n, 10);
+  EXPECT_LT(behind.value().time.n, rule.max_samples);
+}
+
+TEST(Sample, TimesThatAreNotNumbersAreAFailureOfTheirCandidateAlone) {
+  Loaded loaded({.time_us = gate_times({100, 200, 300}), .faults = {{{Stage::gate, kGates[1]}, Fault::nan_time}}});
+  const auto results = sample(candidates(loaded, 3), 3, finals(), {.timing = {}, .clock = loaded.clock()});
+  ASSERT_FALSE(results[1]);
+  EXPECT_EQ(results[1].failure().outcome, Outcome::runtime_error);
+  EXPECT_NE(results[1].failure().reason.find("nan"), std::string::npos);
+  EXPECT_DOUBLE_EQ(results[0].value().time.median_us, 120);
+  EXPECT_DOUBLE_EQ(results[2].value().time.median_us, 320);
+}
+
+TEST(Sample, ADeviceLostOnTheWayIsAFailure) {
+  Loaded loaded({.time_us = gate_times({100, 200}), .faults = {{{Stage::gate, kGates[1]}, Fault::sticky_fault}}});
+  const std::vector<Candidate> one = candidates(loaded, 1);
+  const auto culprit = std::move(loaded.build(merged(kGates[1], kFinal)).value());
+  EXPECT_FALSE(culprit->run());
+  EXPECT_FALSE(sample(one, 1, finals(), {.timing = {}, .clock = loaded.clock()}).front());
+}
+
+TEST(Sample, DriftFallsOnAllAlike) {
+  // Times double within a second of simulated time, so rise by 8 % in the 40 ms or so that this takes.
+  Loaded loaded({.time_us = gate_times({980, 980}), .noise = 0.005, .drift_per_s = 2});
+  const auto results = sample(candidates(loaded, 2), 20, finals(), {.timing = {}, .clock = loaded.clock()});
+  const Ratio ratio = speedup(results[0].value().round_medians(), results[1].value().round_medians());
+  EXPECT_LE(ratio.low, 1);
+  EXPECT_GE(ratio.high, 1);
+  EXPECT_NEAR(ratio.value, 1, 0.01);
+  EXPECT_GT(results[0].value().round_medians().back(), results[0].value().round_medians().front() * 1.03);
+}
+
+TEST(Sample, TimesAStageAlone) {
+  Loaded loaded({.time_us = gate_times({100})});
+  const Verified pipeline = loaded.verified(merged(kGates[0], kFinal));
+  const std::vector<Candidate> stages{{.pipeline = pipeline, .stage = Stage::gate},
+                                      {.pipeline = pipeline, .stage = Stage::final},
+                                      {.pipeline = pipeline}};
+  const auto results = sample(stages, 3, screening(), {.timing = {}, .clock = loaded.clock()});
+  EXPECT_DOUBLE_EQ(results[0].value().time.median_us, 100);
+  EXPECT_DOUBLE_EQ(results[1].value().time.median_us, 10);
+  EXPECT_DOUBLE_EQ(results[2].value().time.median_us, 120);
+}
+
+TEST(Sample, EndsWhenAskedTo) {
+  Loaded loaded({.time_us = gate_times({980, 980}), .noise = 0.1});
+  int asked = 0;
+  const auto results = sample(candidates(loaded, 2), 9, finals(),
+                              {.timing = {}, .clock = loaded.clock(), .stop = [&] { return ++asked > 6; }});
+  EXPECT_EQ(results[0].value().time.stopped_by, "interrupted");
+  EXPECT_LT(results[0].value().rounds_us.size(), 9u);
+
+  const auto none =
+      sample(candidates(loaded, 1), 9, finals(), {.timing = {}, .clock = loaded.clock(), .stop = [] { return true; }});
+  ASSERT_FALSE(none.front());
+  EXPECT_EQ(none.front().failure().outcome, Outcome::skipped);
+}
+
+TEST(Sample, OfNothingIsNothing) {
+  EXPECT_TRUE(sample({}, 3, finals(), {}).empty());
+}
+
+TEST(SamplingRules, EachRungLooksCloser) {
+  for (int rung = 0; rung < 2; ++rung) {
+    EXPECT_LT(screening(rung).min_samples, screening(rung + 1).min_samples);
+    EXPECT_GT(screening(rung).relative_half_width, screening(rung + 1).relative_half_width);
+  }
+  EXPECT_GE(finals().min_samples, 20);
+  EXPECT_EQ(finals().relative_half_width, 0.005);
+}
+
+}  // namespace
+}  // namespace moetune

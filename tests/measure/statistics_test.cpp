@@ -1,0 +1,128 @@
+#include "measure/statistics.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+#include <random>
+#include <stdexcept>
+
+namespace moetune {
+namespace {
+
+/// 1, 2, … n, last first: summarise() has to sort.
+std::vector<double> count_down(int n) {
+  std::vector<double> values(n);
+  std::iota(values.rbegin(), values.rend(), 1.0);
+  return values;
+}
+
+TEST(Summarise, FiveSamplesByHand) {
+  const Summary summary = summarise(std::vector<double>{5, 1, 4, 2, 3});
+  EXPECT_EQ(summary.n, 5);
+  EXPECT_DOUBLE_EQ(summary.median_us, 3);
+  EXPECT_DOUBLE_EQ(summary.min_us, 1);
+  EXPECT_DOUBLE_EQ(summary.p10_us, 1.4);
+  EXPECT_DOUBLE_EQ(summary.p90_us, 4.6);
+  EXPECT_DOUBLE_EQ(summary.ci_low_us, 1);
+  EXPECT_DOUBLE_EQ(summary.ci_high_us, 5);
+  EXPECT_DOUBLE_EQ(summary.relative_half_width(), 2.0 / 3);
+}
+
+TEST(Summarise, AnEvenNumberHasTheMedianBetweenTheMiddleTwo) {
+  EXPECT_DOUBLE_EQ(summarise(count_down(20)).median_us, 10.5);
+}
+
+// The ranks are those of the published tables of the sign test.
+TEST(Summarise, TheIntervalRunsBetweenTheTabulatedRanks) {
+  const struct {
+    int n;
+    double low, high;
+  } kRows[] = {{1, 1, 1}, {5, 1, 5}, {6, 1, 6}, {8, 1, 8}, {9, 2, 8}, {20, 6, 15}, {50, 18, 33}, {100, 40, 61}};
+  for (const auto& row : kRows) {
+    const Summary summary = summarise(count_down(row.n));
+    EXPECT_DOUBLE_EQ(summary.ci_low_us, row.low) << row.n;
+    EXPECT_DOUBLE_EQ(summary.ci_high_us, row.high) << row.n;
+  }
+}
+
+TEST(Summarise, ManySamplesDoNotUnderflow) {
+  const Summary summary = summarise(count_down(10000));
+  EXPECT_NEAR(summary.ci_low_us, 5000 - 98, 2);
+  EXPECT_NEAR(summary.ci_high_us, 5000 + 99, 2);
+}
+
+TEST(Summarise, NothingIsNothing) {
+  const Summary summary = summarise({});
+  EXPECT_EQ(summary.n, 0);
+  EXPECT_TRUE(std::isinf(summary.relative_half_width()));
+}
+
+TEST(Summarise, TheIntervalCoversTheMedianOfASkewedDistribution) {
+  std::mt19937_64 random(3);
+  std::exponential_distribution<double> exponential(1);
+  const int trials = 4000;
+  int covered = 0;
+  for (int trial = 0; trial < trials; ++trial) {
+    std::vector<double> values(25);
+    for (double& value : values) value = exponential(random);
+    const Summary summary = summarise(values);
+    covered += summary.ci_low_us <= std::log(2.0) && std::log(2.0) <= summary.ci_high_us;
+  }
+  // Exactly 1 - 2·P(B(25, 1/2) <= 7) = 0.957.
+  EXPECT_NEAR(static_cast<double>(covered) / trials, 0.957, 0.012);
+}
+
+TEST(Speedup, IsTheGeometricMeanOfTheRatios) {
+  const Ratio ratio = speedup(std::vector<double>{1, 1}, std::vector<double>{2, 8});
+  EXPECT_DOUBLE_EQ(ratio.value, 4);
+  // Two logarithms ln 2 apart from their mean have a standard error of ln 2; Student's t is 12.706.
+  EXPECT_NEAR(std::log2(ratio.low), 2 - 12.706, 1e-3);
+  EXPECT_NEAR(std::log2(ratio.high), 2 + 12.706, 1e-3);
+}
+
+TEST(Speedup, OfEqualRatiosIsCertain) {
+  const Ratio ratio = speedup(std::vector<double>{1, 2, 3}, std::vector<double>{2, 4, 6});
+  EXPECT_NEAR(ratio.value, 2, 1e-12);
+  EXPECT_NEAR(ratio.low, 2, 1e-12);
+  EXPECT_NEAR(ratio.high, 2, 1e-12);
+}
+
+TEST(Speedup, PairsTheRoundsThatBothSaw) {
+  EXPECT_EQ(speedup(std::vector<double>{1, 1}, std::vector<double>{2, 3, 100}),
+            speedup(std::vector<double>{1, 1}, std::vector<double>{2, 3}));
+}
+
+TEST(Speedup, OfTheInverseIsTheInverse) {
+  const std::vector<double> times{1.0, 1.1, 0.9, 1.05}, others{1.3, 1.2, 1.25, 1.4};
+  EXPECT_NEAR(speedup(times, others).value * speedup(others, times).value, 1, 1e-12);
+}
+
+TEST(Speedup, NeedsTwoRoundsOfPositiveTimes) {
+  EXPECT_THROW(speedup(std::vector<double>{1}, std::vector<double>{2, 3}), std::invalid_argument);
+  EXPECT_THROW(speedup(std::vector<double>{1, 0}, std::vector<double>{2, 3}), std::invalid_argument);
+  EXPECT_THROW(speedup(std::vector<double>{1, NAN}, std::vector<double>{2, 3}), std::invalid_argument);
+}
+
+class SpeedupCoverage : public testing::TestWithParam<int> {};
+
+TEST_P(SpeedupCoverage, IsAboutNinetyFivePercent) {
+  std::mt19937_64 random(11);
+  std::normal_distribution<double> noise(0, 0.01);
+  const double truth = 1.05;
+  const int trials = 1000;
+  int covered = 0;
+  for (int trial = 0; trial < trials; ++trial) {
+    std::vector<double> times(GetParam()), others(GetParam());
+    for (double& time : times) time = std::exp(noise(random));
+    for (double& time : others) time = truth * std::exp(noise(random));
+    const Ratio ratio = speedup(times, others);
+    covered += ratio.low <= truth && truth <= ratio.high;
+  }
+  EXPECT_NEAR(static_cast<double>(covered) / trials, 0.95, 0.025);
+}
+
+INSTANTIATE_TEST_SUITE_P(Rounds, SpeedupCoverage, testing::Values(3, 5, 9, 40));
+
+}  // namespace
+}  // namespace moetune

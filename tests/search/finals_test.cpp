@@ -1,0 +1,137 @@
+#include "search/finals.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "search/tuning.h"
+
+namespace moetune {
+namespace {
+
+const StageConfig kA = fake_config(32, 32, 4), kB = fake_config(64, 64, 4), kC = fake_config(16, 64, 2);
+
+Defaults defaults_of(const PipelineConfig& config) {
+  return {.working = {{.engine = "fake", .config = config, .median_us = 300}}, .failures = {}};
+}
+
+TEST(JoinLeaders, TheDefaultThenTheCombinationsByTheirSums) {
+  const StageLeaders leaders{{Stage::gate, {{kB, 10}, {kC, 11}, {kA, 30}}}, {Stage::final, {{kA, 20}, {kB, 25}}}};
+  const auto finalists = join_leaders(Impl::merged, defaults_of(merged(kA, kA)), leaders, 3);
+  EXPECT_EQ(finalists, (std::vector<Finalist>{{.config = merged(kA, kA), .is_default = true},
+                                              {.config = merged(kB, kA)},
+                                              {.config = merged(kC, kA)},
+                                              {.config = merged(kB, kB)}}));
+}
+
+TEST(JoinLeaders, NoneTwice) {
+  const StageLeaders leaders{{Stage::gate, {{kA, 10}}}, {Stage::final, {{kA, 20}}}};
+  EXPECT_EQ(join_leaders(Impl::merged, defaults_of(merged(kA, kA)), leaders, 4).size(), 1u);
+}
+
+/// Round medians around `us`.
+Standing standing(const StageConfig& gate, double us, double noise, bool is_default = false) {
+  std::mt19937_64 random(static_cast<std::uint64_t>(us * 1000));
+  std::normal_distribution<double> normal(0, noise);
+  Standing result{.finalist = {.config = merged(gate, kA), .is_default = is_default}, .round_medians = {}};
+  for (int round = 0; round < 9; ++round) result.round_medians.push_back(us * std::exp(normal(random)));
+  return result;
+}
+
+TEST(Rank, TheFastestWinsWhereItIsClear) {
+  EXPECT_EQ(rank({standing(kA, 110, 0.005, true), standing(kB, 100, 0.005), standing(kC, 105, 0.005)}),
+            (std::vector<std::size_t>{1, 2, 0}));
+}
+
+TEST(Rank, TheDefaultStaysWithinTheNoise) {
+  EXPECT_EQ(rank({standing(kB, 100, 0.05), standing(kA, 101, 0.05, true)}).front(), 1u);
+  // However sure: less than half a percent is not worth a change.
+  EXPECT_EQ(rank({standing(kB, 100, 1e-6), standing(kA, 100.4, 1e-6, true)}).front(), 1u);
+}
+
+TEST(Rank, OtherTiesGoByLabel) {
+  const Standing b = standing(kB, 100, 0.05), c = standing(kC, 101, 0.05);
+  const bool b_first = to_label(b.finalist.config) < to_label(c.finalist.config);
+  EXPECT_EQ(rank({b, c}).front(), b_first ? 0u : 1u);
+  EXPECT_EQ(rank({c, b}).front(), b_first ? 1u : 0u);
+}
+
+TEST(Rank, WhatFailedIsLeftOut) {
+  Standing failed = standing(kB, 1, 0.01);
+  failed.round_medians.clear();
+  EXPECT_EQ(rank({failed, standing(kA, 100, 0.01, true)}), (std::vector<std::size_t>{1}));
+  EXPECT_TRUE(rank({failed}).empty());
+  EXPECT_TRUE(rank({}).empty());
+}
+
+struct Held {
+  FinalsResult result;
+  Recorder events;
+};
+
+Held finals_of(FakeSpec spec, const std::vector<std::pair<Impl, std::vector<Finalist>>>& finalists) {
+  Held run;
+  FakeDevice device(std::move(spec));
+  const Problem problem = small_problem();
+  TuneOptions options = fake_options(device);
+  options.ceilings = device.measure_ceilings();
+  Workbench bench(device, problem, {Impl::three_kernel, Impl::merged}, options, run.events, 0);
+  run.result = run_finals(bench, finalists, {.fill = Fill::random, .seed = 1234}, std::nullopt);
+  return run;
+}
+
+TEST(Finals, ReportTheWinnersFromRoundsOnFreshData) {
+  const Held run = finals_of(
+      {.time_us = small_bowl(), .noise = 0.005},
+      {{Impl::three_kernel, {{.config = three_kernel(kA, kA), .is_default = true}, {.config = three_kernel(kB, kB)}}},
+       {Impl::merged, {{.config = merged(kA, kA), .is_default = true}, {.config = merged(kB, kB)}}}});
+  ASSERT_EQ(run.result.best.size(), 2u);
+  const Best& three = run.result.best[0];
+  const Best& two = run.result.best[1];
+  EXPECT_EQ(three.config, three_kernel(kB, kB));
+  EXPECT_EQ(two.config, merged(kB, kB));
+  EXPECT_FALSE(three.versus_three_kernel);
+  ASSERT_TRUE(two.versus_three_kernel);
+  EXPECT_NEAR(two.versus_three_kernel->value, three.time.median_us / two.time.median_us, 0.01);
+  for (const Best& best : run.result.best) {
+    EXPECT_EQ(best.data.seed, 1234u);
+    EXPECT_TRUE(best.verdict.passed);
+    EXPECT_GT(best.work.flops, 0);
+    EXPECT_GT(best.roofline_us, 0);
+    EXPECT_GT(best.ceiling, 0);
+    EXPECT_GT(best.experts_hit, 0);
+    EXPECT_LE(best.experts_hit, 4);
+    EXPECT_EQ(best.stage_times.size(), stages_of(best.config.impl).size());
+    EXPECT_NEAR(best.stage_times.at(Stage::combine).median_us, 5, 0.1);
+  }
+}
+
+TEST(Finals, WhatIsWrongOnFreshDataGivesWayToTheNext) {
+  FakeSpec spec{.time_us = small_bowl()};
+  spec.faults = {{{Stage::gate, kB}, Fault::wrong_on_other_data}};
+  const Held run = finals_of(
+      spec,
+      {{Impl::merged,
+        {{.config = merged(kA, kA), .is_default = true}, {.config = merged(kB, kC)}, {.config = merged(kA, kC)}}}});
+  ASSERT_EQ(run.result.best.size(), 1u);
+  EXPECT_EQ(run.result.best[0].config, merged(kA, kC));
+  bool reported = false;
+  for (const Trial& trial : run.events.trials)
+    reported =
+        reported || (trial.outcome == Outcome::incorrect && trial.config == merged(kB, kC) && trial.data.seed == 1234);
+  EXPECT_TRUE(reported);
+}
+
+TEST(Finals, AnImplementationWhoseFinalistsAllFailHasNoBestAndAReason) {
+  FakeSpec spec{.time_us = small_bowl()};
+  spec.faults = {{{Stage::gate, kB}, Fault::nan_output}};
+  const Held run = finals_of(spec, {{Impl::three_kernel, {{.config = three_kernel(kA, kA), .is_default = true}}},
+                                    {Impl::merged, {{.config = merged(kB, kA), .is_default = true}}}});
+  ASSERT_EQ(run.result.best.size(), 1u);
+  EXPECT_EQ(run.result.best[0].config.impl, Impl::three_kernel);
+  EXPECT_EQ(run.result.failures.at(Impl::merged).size(), 1u);
+}
+
+}  // namespace
+}  // namespace moetune

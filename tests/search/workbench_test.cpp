@@ -1,0 +1,73 @@
+#include "search/workbench.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "search/tuning.h"
+
+namespace moetune {
+namespace {
+
+const PipelineConfig kPipeline = merged(fake_config(32, 32, 4), fake_config(64, 64, 4));
+
+struct Benched {
+  explicit Benched(FakeSpec spec) : device(std::move(spec)), options(fake_options(device)) {
+    bench.emplace(device, problem, std::vector{Impl::three_kernel, Impl::merged}, options, events, 0.0);
+  }
+  FakeDevice device;
+  Problem problem = small_problem();
+  TuneOptions options;
+  Recorder events;
+  std::optional<Workbench> bench;
+};
+
+TEST(Workbench, AnAttemptThatWorksIsVerifiedAndSaysWhatItIs) {
+  Benched with({.time_us = small_bowl()});
+  Attempt attempt = with.bench->attempt(kPipeline, Trial::Phase::screen, Stage::gate);
+  ASSERT_TRUE(attempt.is_verified());
+  EXPECT_TRUE(with.events.trials.empty());  // not before it is reported
+  with.bench->report(attempt, Measurement{.time = summarise(std::vector<double>{1, 2, 3}), .rounds_us = {{1, 2, 3}}});
+  ASSERT_EQ(with.events.trials.size(), 1u);
+  const Trial& trial = with.events.trials.front();
+  EXPECT_EQ(trial.outcome, Outcome::ok);
+  EXPECT_EQ(trial.config, kPipeline);
+  EXPECT_EQ(trial.stage, Stage::gate);
+  EXPECT_EQ(trial.data.seed, with.options.seed);
+  EXPECT_EQ(trial.time->median_us, 2);
+  EXPECT_TRUE(trial.verdict->passed);
+  EXPECT_GT(trial.wall_s, 0);
+}
+
+TEST(Workbench, AFailureHasItsReasonAndNoTime) {
+  Benched with({.time_us = small_bowl(), .faults = {{{Stage::gate, fake_config(32, 32, 4)}, Fault::compile_error}}});
+  Attempt attempt = with.bench->attempt(kPipeline, Trial::Phase::screen, Stage::gate);
+  EXPECT_FALSE(attempt.is_verified());
+  with.bench->report(attempt);
+  const Trial& trial = with.events.trials.front();
+  EXPECT_EQ(trial.outcome, Outcome::compile_error);
+  EXPECT_FALSE(trial.reason.empty());
+  EXPECT_FALSE(trial.time);
+  EXPECT_FALSE(trial.verdict);
+}
+
+TEST(Workbench, JudgesByTheDataThereIs) {
+  Benched with(
+      {.time_us = small_bowl(), .faults = {{{Stage::gate, fake_config(32, 32, 4)}, Fault::wrong_on_other_data}}});
+  Attempt attempt = with.bench->attempt(kPipeline, Trial::Phase::final, std::nullopt);
+  ASSERT_TRUE(attempt.is_verified());
+  with.bench->refill({.fill = Fill::random, .seed = 99});
+  const Attempt again = with.bench->verify_again(kPipeline, std::move(attempt.pipeline));
+  EXPECT_FALSE(again.is_verified());
+  EXPECT_EQ(again.trial.outcome, Outcome::incorrect);
+  EXPECT_EQ(again.trial.data.seed, 99u);
+  const Attempt sound =
+      with.bench->attempt(merged(fake_config(64, 64, 4), fake_config(64, 64, 4)), Trial::Phase::final, std::nullopt);
+  EXPECT_TRUE(sound.is_verified());
+}
+
+TEST(Workbench, AProblemThatDoesNotFitIsAnError) {
+  EXPECT_THROW(Benched({.time_us = small_bowl(), .memory_bytes = 100}), Error);
+}
+
+}  // namespace
+}  // namespace moetune
