@@ -1,0 +1,254 @@
+#include "cli/bench.h"
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "base/error.h"
+#include "cli/ceilings_cache.h"
+#include "cli/output.h"
+#include "cli/verified_workload.h"
+#include "problem/work.h"
+#include "results/best_file.h"
+#include "results/names.h"
+#include "results/repro.h"
+
+namespace moetune {
+
+void BenchOptions::add_to(CLI::App& app) {
+  app.add_option("best-config", best_files, "Best-config files, as `moe-tune tune` writes them")->type_name("FILE");
+  problems.add_to(app);
+  impls.add_to(app);
+  device.add_to(app);
+  configs.add_to(app, "The config of a stage (gemm1, gate or final); the engine's first guess where not given");
+  timing.add_to(app);
+  app.add_option("--fill", fill, "Input data: random, exact_integer")
+      ->group("Measuring")
+      ->type_name("KIND")
+      ->capture_default_str();
+  app.add_flag("--stages", stages, "Also time each stage alone")->group("Measuring");
+  app.add_flag("-q,--quiet", quiet, "Nothing but the results and errors")->group("Output");
+}
+
+std::vector<BenchOptions::Job> BenchOptions::jobs() const {
+  const std::map<Stage, StageConfig> given = configs.parse();
+  const std::vector<Impl> wanted = impls.impls();
+  for (const auto& [stage, config] : given) {
+    const auto has_stage = [&s = stage](Impl impl) {
+      const auto tunable = tunable_stages_of(impl);
+      return std::find(tunable.begin(), tunable.end(), s) != tunable.end();
+    };
+    if (std::none_of(wanted.begin(), wanted.end(), has_stage))
+      throw Error(fmt::format("--config {}=…: --impl {} has no such stage", to_string(stage), impls.names));
+  }
+
+  std::vector<Job> jobs;
+  for (const std::string& path : best_files) {
+    const Best best = read_best_file(path).best;
+    if (std::find(wanted.begin(), wanted.end(), best.config.impl) == wanted.end()) continue;
+    jobs.push_back({.problem = best.problem,
+                    .impl = best.config.impl,
+                    .given = best.config.stages,
+                    .data = {.fill = parse_fill(fill), .seed = timing.seed},
+                    .timing = timing.timing()});
+  }
+  if (best_files.empty() || !problems.empty()) {
+    for (const Problem& problem : problems.problems("bench")) {
+      for (const Impl impl : wanted) {
+        Job job{.problem = problem,
+                .impl = impl,
+                .given = {},
+                .data = {.fill = parse_fill(fill), .seed = timing.seed},
+                .timing = timing.timing()};
+        for (const Stage stage : tunable_stages_of(impl))
+          if (const auto found = given.find(stage); found != given.end()) job.given.insert(*found);
+        jobs.push_back(std::move(job));
+      }
+    }
+  }
+  if (jobs.empty()) throw Error(fmt::format("none of these files is for --impl {}", impls.names));
+  return jobs;
+}
+
+std::string benchmark_name(const BenchOptions::Job& job) {
+  const Problem& problem = job.problem;
+  std::string name = problem.model;
+  if (name.empty())
+    name = fmt::format("K:{}/N1:{}/N2:{}/E:{}/topk:{}", problem.K, problem.N1, problem.N2, problem.E, problem.topk);
+  if (problem.dtype != DType::bf16) name += fmt::format("/{}", to_string(problem.dtype));
+  if (problem.activation != Activation::silu) name += fmt::format("/{}", to_string(problem.activation));
+  if (problem.bias != Bias::none) name += fmt::format("/bias:{}", to_string(problem.bias));
+  if (problem.weight_on_input) name += "/weight_on_input";
+  if (problem.routing != RoutingSpec{}) name += fmt::format("/{}", to_string(problem.routing));
+  return name + fmt::format("/M:{}/{}", problem.M, to_string(job.impl));
+}
+
+namespace {
+
+/// Runs jobs inside Google Benchmark. Nothing is timed before it is verified; one problem at a time is on the device.
+class Runner {
+ public:
+  Runner(Device& device, const Ceilings& ceilings) : device_(device), ceilings_(ceilings) {}
+
+  void run(benchmark::State& state, const BenchOptions::Job& job, const PipelineConfig& config,
+           std::optional<Stage> stage);
+  int exit_code() const { return exit_code_; }
+
+ private:
+  /// The job's pipeline, verified, or why there is none.
+  Result<Verified> make_ready(const BenchOptions::Job& job, const PipelineConfig& config);
+
+  Device& device_;
+  Ceilings ceilings_;
+  std::optional<BenchOptions::Job> current_;
+  std::optional<VerifiedWorkload> loaded_;  // of current_
+  std::unique_ptr<Pipeline> pipeline_;
+  std::optional<Result<Verified>> verified_;
+  int exit_code_ = 0;
+};
+
+Result<Verified> Runner::make_ready(const BenchOptions::Job& job, const PipelineConfig& config) {
+  if (current_ == job) return *verified_;
+  verified_.reset();
+  pipeline_.reset();
+  if (!current_ || current_->problem != job.problem || current_->data != job.data) {
+    current_.reset();
+    loaded_.reset();  // before the next problem takes its memory
+    loaded_.emplace(device_, job.problem, job.data);
+  }
+  current_ = job;
+  auto built = loaded_->build(config);
+  if (!built) return verified_.emplace(built.failure());
+  pipeline_ = std::move(built.value());
+  return verified_.emplace(loaded_->verify(*pipeline_, job.impl).result);
+}
+
+void Runner::run(benchmark::State& state, const BenchOptions::Job& job, const PipelineConfig& config,
+                 std::optional<Stage> stage) {
+  const auto skip = [&](const std::string& reason, ExitCode code) {
+    state.SkipWithError(reason.c_str());
+    exit_code_ = static_cast<int>(code);
+  };
+  const auto skip_failure = [&](const Failure& failure) {
+    skip(fmt::format("{}: {}", to_string(failure.outcome), failure.reason),
+         failure.outcome == Outcome::incorrect ? ExitCode::wrong_result : ExitCode::usage);
+  };
+  try {
+    const Result<Verified> ready = make_ready(job, config);
+    if (!ready) return skip_failure(ready.failure());
+    Pipeline& pipeline = ready.value().pipeline();
+    if (stage) {
+      // Intermediates of the whole pipeline have to be in place.
+      if (const auto run = pipeline.run(); !run) return skip_failure(run.failure());
+    }
+    constexpr int kBatch = 8;  // samples per call: calls have a cost of their own
+    const int batch = static_cast<int>(std::clamp<benchmark::IterationCount>(state.max_iterations, 1, kBatch));
+    while (state.KeepRunningBatch(batch)) {
+      const auto samples = stage ? pipeline.time_stage(*stage, batch, job.timing) : pipeline.time(batch, job.timing);
+      if (!samples) return skip_failure(samples.failure());
+      double sum_us = 0;
+      for (const double us : samples.value()) sum_us += us;
+      if (!(sum_us > 0)) return skip("the device's timer returned no positive time", ExitCode::usage);
+      state.SetIterationTime(sum_us * 1e-6);
+    }
+    const std::int64_t hit = loaded_->workload().routing().experts_hit();
+    const Work work = stage ? stage_work(job.problem, *stage, hit) : pipeline_work(job.problem, hit);
+    constexpr auto kRate = benchmark::Counter::kIsIterationInvariantRate;
+    state.counters["FLOP/s"] = benchmark::Counter(work.flops, kRate);
+    state.counters["B/s"] = benchmark::Counter(work.bytes, kRate);
+    // A rate of roofline times: their share of the time taken.
+    if (const double roofline = roofline_us(work, ceilings_); roofline > 0)
+      state.counters["of_roofline"] = benchmark::Counter(roofline * 1e-6, kRate);
+  } catch (const Error& error) {
+    warn(error.what());
+    skip(error.what(), error.code());
+  }
+}
+
+class BenchCommand final : public Command {
+ public:
+  void add_options(CLI::App& app) override {
+    options_.add_to(app);
+    app.allow_extras();  // --benchmark_* are Google Benchmark's
+    app_ = &app;
+    app.footer(
+        "Every pipeline is verified before it is timed. Options of Google Benchmark pass through: "
+        "--benchmark_format=json,\n"
+        "--benchmark_out=FILE, --benchmark_repetitions=N, --benchmark_min_time=…, --benchmark_filter=REGEX. Times are\n"
+        "the device's own (manual time); wall time holds the flushing of caches too. of_roofline is a share of the\n"
+        "ceilings that `moe-tune doctor` measures.\n\n"
+        "Examples:\n"
+        "  moe-tune bench moe-tune-results/*/best/*.json\n"
+        "  moe-tune bench --model qwen3-30b-a3b --M 1,16 --stages --benchmark_repetitions=5\n"
+        "  moe-tune bench --problem M=16,K=2048,N1=1536,E=128,topk=8 --impl merged \\\n"
+        "    --config "
+        "gate=mma:BLOCK_SIZE_M=16,BLOCK_SIZE_N=64,BLOCK_SIZE_K=128,GROUP_SIZE_M=1,num_warps=4,num_stages=4\n"
+        "Exit codes: 0 success, 2 bad input or a config that cannot run, 3 wrong results, 77 no such GPU.");
+  }
+
+  int run(const Session& session) override;
+
+ private:
+  BenchOptions options_;
+  const CLI::App* app_ = nullptr;
+};
+
+int BenchCommand::run(const Session& session) {
+  std::vector<std::string> arguments{session.command.front()};
+  bool sets_min_time = false;
+  for (const std::string& extra : app_->remaining()) {
+    if (!extra.starts_with("--benchmark_")) fail_unknown_argument(*app_, extra);
+    sets_min_time |= extra.starts_with("--benchmark_min_time");
+    arguments.push_back(extra);
+  }
+  // Half a second of 20 µs samples, each with a flush of the cache, would take half a minute.
+  if (!sets_min_time) arguments.insert(arguments.begin() + 1, std::string("--benchmark_min_time=") + MOETUNE_MIN_TIME);
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  int argc = static_cast<int>(argv.size());
+
+  const std::vector<BenchOptions::Job> jobs = options_.jobs();
+  const auto device = options_.device.open(options_.quiet);
+  const std::vector<const Engine*> engines = engines_of(device->info().backend);
+  const Ceilings ceilings = find_ceilings(*device, false, [&](std::string_view line) {
+    if (!options_.quiet) fmt::print(stderr, "{}\n", line);
+  });
+
+  Runner runner(*device, ceilings);
+  std::vector<std::pair<Stage, StageConfig>> to_compile;
+  for (const BenchOptions::Job& job : jobs) {
+    const PipelineConfig config = complete_config(job.problem, job.impl, job.given, device->info(), engines);
+    if (!options_.quiet) fmt::print(stderr, "{}: {}\n", benchmark_name(job), to_label(config));
+    const auto add = [&](const std::string& name, std::optional<Stage> stage) {
+      benchmark::RegisterBenchmark(
+          name.c_str(),
+          [&runner, job, config, stage](benchmark::State& state) { runner.run(state, job, config, stage); })
+          ->UseManualTime()
+          ->Unit(benchmark::kMicrosecond);
+    };
+    add(benchmark_name(job), std::nullopt);
+    if (!options_.stages) continue;
+    for (const Stage stage : stages_of(job.impl))
+      add(fmt::format("{}/{}", benchmark_name(job), to_string(stage)), stage);
+  }
+
+  benchmark::AddCustomContext("device", device->info().name);
+  benchmark::AddCustomContext("moe-tune", fmt::format("{} {}", build_info().version, build_info().git_revision));
+  benchmark::AddCustomContext("cache", options_.timing.cache);
+  benchmark::Initialize(&argc, argv.data());
+  if (argc > 1) throw Error(fmt::format("unknown option '{}' of Google Benchmark; see --benchmark_help", argv[1]));
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return runner.exit_code();
+}
+
+}  // namespace
+
+std::unique_ptr<Command> make_bench() {
+  return std::make_unique<BenchCommand>();
+}
+
+}  // namespace moetune

@@ -1,0 +1,65 @@
+#include "cli/run_options.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "cli/axis.h"
+#include "results/names.h"
+
+namespace moetune {
+
+void DeviceOptions::add_to(CLI::App& app) {
+  app.add_option("--device", id, "auto (the GPU where there is one, else the CPU), cpu, cuda:N")
+      ->group("Device")
+      ->type_name("ID")
+      ->capture_default_str();
+}
+
+std::unique_ptr<Device> DeviceOptions::open(bool quiet) const {
+  auto device = open_device(id);
+  if (id == "auto" && !quiet)
+    fmt::print(stderr, "device: {} ({}){}\n", device->info().name, device->info().id,
+               device->info().backend == Backend::cpu ? ", as there is no usable GPU; `moe-tune doctor` says why" : "");
+  return device;
+}
+
+void TimingFlags::add_to(CLI::App& app) {
+  const std::string group = "Measuring";
+  app.add_option("--seed", seed, "Seed of data, routing and search")
+      ->group(group)
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--cache", cache, "cold: the last-level cache is flushed before every sample; warm: it is not")
+      ->group(group)
+      ->type_name("STATE")
+      ->capture_default_str();
+  app.add_option("--launch", launch, "graph: the pipeline is replayed as a CUDA graph; stream: kernel by kernel")
+      ->group(group)
+      ->type_name("MODE")
+      ->capture_default_str();
+}
+
+TimingOptions TimingFlags::timing() const {
+  return {.cache = parse_cache_state(cache), .launch = parse_launch_mode(launch)};
+}
+
+void ImplOptions::add_to(CLI::App& app) {
+  app.add_option("--impl", names, "Implementations: three_kernel, merged or both")
+      ->group("Problems")
+      ->type_name("LIST")
+      ->capture_default_str();
+}
+
+std::vector<Impl> ImplOptions::impls() const {
+  std::vector<Impl> impls;
+  for (const std::string_view name : split_list("--impl", names)) {
+    const Impl impl = parse_impl(name);
+    if (std::find(impls.begin(), impls.end(), impl) == impls.end()) impls.push_back(impl);
+  }
+  std::sort(impls.begin(), impls.end());
+  return impls;
+}
+
+}  // namespace moetune

@@ -1,0 +1,43 @@
+// The options that say where and how pipelines are run.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/device.h"
+
+namespace CLI {
+class App;
+}
+
+namespace moetune {
+
+/// --device
+struct DeviceOptions {
+  std::string id = "auto";
+
+  void add_to(CLI::App& app);
+  /// Opens it. `auto` is said on stderr, with what was chosen, unless `quiet`.
+  std::unique_ptr<Device> open(bool quiet) const;
+};
+
+/// --seed, --cache, --launch
+struct TimingFlags {
+  std::uint64_t seed = 1;
+  std::string cache = "cold", launch = "graph";
+
+  void add_to(CLI::App& app);
+  TimingOptions timing() const;  ///< throws Error
+};
+
+/// --impl: comma list
+struct ImplOptions {
+  std::string names = "three_kernel,merged";
+
+  void add_to(CLI::App& app);
+  std::vector<Impl> impls() const;  ///< throws Error
+};
+
+}  // namespace moetune
