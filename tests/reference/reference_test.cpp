@@ -17,7 +17,7 @@ std::vector<std::int64_t> all_tokens(const Problem& problem) {
 
 // N2 is neither K nor a multiple of the rows of a task, N1/2 is odd in units of 8.
 Problem small_problem() {
-  return {.M = 7, .K = 48, .N1 = 2 * 88, .N2 = 40, .E = 5, .topk = 3, .dtype = DType::bf16, .routing = {}};
+  return {.M = 5, .K = 24, .N1 = 2 * 40, .N2 = 40, .E = 5, .topk = 3, .dtype = DType::bf16, .routing = {}};
 }
 
 void expect_matches_naive(const Problem& problem, Impl impl, const DataSpec& data) {
