@@ -11,7 +11,8 @@ namespace {
 constexpr double kWarmUpUs = 1000;  // warm up for at least this long …
 constexpr int kWarmUpSamples = 10;  // … or so many samples
 constexpr double kVisitUs = 500;    // a visit samples for at least this long where the rule leaves room
-constexpr double kHopeless = 3.0;   // of the incumbent's time: one sample is enough to tell
+constexpr double kDearUs = 1e6;     // a warm-up sample longer than this is not thrown away
+constexpr double kHopeless = 3.0;   // of the incumbent's time: one sample after the warm-up is enough to tell
 constexpr double kBehind = 1.25;    // of the incumbent's time: kBehindSamples are enough to tell
 constexpr int kBehindSamples = 10;
 
@@ -21,19 +22,16 @@ class Runner {
   Runner(const Candidate& candidate, const SamplingRule& rule, const SamplingContext& context)
       : candidate_(candidate), rule_(rule), context_(context) {}
 
-  /// Untimed samples that also size the batches. A single sample longer than the cap is warm enough (verification ran
-  /// the pipeline twice) and too dear to throw away, so it counts, unless it has to be paired.
+  /// Untimed samples that also size the batches. A sample longer than a second and than the cap is warm enough, as
+  /// verification ran the pipeline twice, and too dear to throw away: it counts, unless it has to be paired.
   void warm_up(int rounds, bool alone, const Pipeline*& last_run) {
     const double start = context_.clock();
     const std::vector<double> first = take(1, last_run);
     if (failure_) return;
     double typical_us = first.front();
     double seconds_each = context_.clock() - start;
-    if (rule_.incumbent_us && typical_us > kHopeless * *rule_.incumbent_us) {
-      keep(first);
-      return end("behind");
-    }
-    if (alone && typical_us * 1e-6 >= rule_.max_seconds) {
+    if (rule_.incumbent_us && typical_us > kHopeless * *rule_.incumbent_us) return;  // a visit of one sample decides
+    if (alone && typical_us >= std::max(kDearUs, rule_.max_seconds * 1e6)) {
       keep(first);
       return end("cap");
     }
@@ -58,7 +56,7 @@ class Runner {
   bool is_open(int rounds, bool alone) {
     if (is_over()) return false;
     summary_ = summarise(all_);
-    if (rule_.incumbent_us && summary_.n >= kBehindSamples && lower_quartile() > kBehind * *rule_.incumbent_us) {
+    if (is_behind()) {
       end("behind");
       return false;
     }
@@ -80,7 +78,7 @@ class Runner {
   Result<Measurement> result() {
     if (failure_) return *failure_;
     if (all_.empty()) return Failure{.outcome = Outcome::skipped, .reason = "interrupted before the first sample"};
-    Measurement measurement{.time = summarise(all_), .rounds_us = std::move(rounds_us_)};
+    Measurement measurement{.time = summarise(all_), .rounds_us = std::move(rounds_us_), .seconds = spent_s_};
     measurement.time.stopped_by = stopped_by_;
     return measurement;
   }
@@ -88,11 +86,13 @@ class Runner {
  private:
   bool has_interval() const { return summary_.relative_half_width() <= rule_.relative_half_width; }
 
-  double lower_quartile() const {
+  bool is_behind() const {
+    if (!rule_.incumbent_us) return false;
+    if (summary_.min_us > kHopeless * *rule_.incumbent_us) return true;
     std::vector<double> sorted = all_;
     const auto quarter = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 4);
     std::nth_element(sorted.begin(), quarter, sorted.end());
-    return *quarter;
+    return summary_.n >= kBehindSamples && *quarter > kBehind * *rule_.incumbent_us;
   }
 
   void keep(const std::vector<double>& samples) {

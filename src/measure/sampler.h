@@ -19,8 +19,8 @@ struct SamplingRule {
   int min_samples = 20;                ///< … though not before so many samples;
   int max_samples = 400;               ///< stop here in any case ("cap"),
   double max_seconds = 1.5;  ///< or when the candidate has taken this long, warm-up and flushes included ("cap")
-  /// The time to beat: stop ("behind") where the first sample is more than 3 times as slow, or 10 samples and more have
-  /// their lower quartile 1.25 times as slow.
+  /// The time to beat: stop ("behind") where all samples are more than 3 times as slow, or 10 and more have their lower
+  /// quartile 1.25 times as slow.
   std::optional<double> incumbent_us = std::nullopt;
 };
 
@@ -39,6 +39,7 @@ struct Candidate {
 struct Measurement {
   Summary time;                                ///< over all samples of all rounds
   std::vector<std::vector<double>> rounds_us;  ///< the samples of each round
+  double seconds = 0;                          ///< that this candidate took, warm-up and flushes included
 
   std::vector<double> round_medians() const;
 };

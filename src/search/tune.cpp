@@ -169,7 +169,7 @@ class Tuning {
   }
 
   TunePlan plan() const {
-    TunePlan plan{.stages = {}, .seconds = limits_.seconds, .strategy = options_.strategy};
+    TunePlan plan{.stages = {}, .seconds = limits_.has_deadline() ? limits_.seconds : 0, .strategy = options_.strategy};
     for (const Stage stage : stages_) {
       const StageSpace& space = spaces_.at(stage);
       plan.stages.push_back(

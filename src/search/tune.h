@@ -45,7 +45,7 @@ struct TunePlan {
     bool pinned = false;
   };
   std::vector<StagePlan> stages;
-  double seconds = 0;  ///< the most it should take
+  double seconds = 0;  ///< the most it should take; 0 where only trials limit it
   std::string strategy;
 };
 

@@ -48,16 +48,16 @@ Attempt Workbench::attempt(const PipelineConfig& config, Trial::Phase phase, std
                             .stage = stage,
                             .config = config,
                             .data = data(),
-                            .timing = options_.timing},
-                  .begun_s = options_.clock()};
-  Result<std::unique_ptr<Pipeline>> built = workload_->build(config);
-  if (!built) {
+                            .timing = options_.timing}};
+  const double start = options_.clock();
+  if (Result<std::unique_ptr<Pipeline>> built = workload_->build(config)) {
+    attempt.pipeline = std::move(built.value());
+    verify_attempt(attempt);
+  } else {
     attempt.trial.outcome = built.failure().outcome;
     attempt.trial.reason = built.failure().reason;
-    return attempt;
   }
-  attempt.pipeline = std::move(built.value());
-  verify_attempt(attempt);
+  attempt.trial.wall_s = options_.clock() - start;
   return attempt;
 }
 
@@ -68,9 +68,10 @@ Attempt Workbench::verify_again(const PipelineConfig& config, std::unique_ptr<Pi
                             .config = config,
                             .data = data(),
                             .timing = options_.timing},
-                  .begun_s = options_.clock(),
                   .pipeline = std::move(pipeline)};
+  const double start = options_.clock();
   verify_attempt(attempt);
+  attempt.trial.wall_s = options_.clock() - start;
   return attempt;
 }
 
@@ -93,6 +94,7 @@ void Workbench::report(Attempt& attempt, const Result<Measurement>& measured) {
   if (measured) {
     attempt.trial.outcome = Outcome::ok;
     attempt.trial.time = measured.value().time;
+    attempt.trial.wall_s += measured.value().seconds;
   } else {
     attempt.trial.outcome = measured.failure().outcome;
     attempt.trial.reason = measured.failure().reason;
@@ -101,7 +103,6 @@ void Workbench::report(Attempt& attempt, const Result<Measurement>& measured) {
 }
 
 void Workbench::report(Attempt& attempt) {
-  attempt.trial.wall_s = options_.clock() - attempt.begun_s;
   ++reported_;
   events_.on_trial(attempt.trial);
 }

@@ -15,8 +15,7 @@ namespace moetune {
 
 /// An attempt at a pipeline config: built and verified, or a trial that says why not.
 struct Attempt {
-  Trial trial;
-  double begun_s = 0;
+  Trial trial;  ///< wall_s: of building and verifying, until it is reported
   std::unique_ptr<Pipeline> pipeline;
   std::optional<Verified> verified;
 
