@@ -68,6 +68,9 @@ void activate_rows(DType dtype, Activation activation, std::int64_t begin, std::
 void combine_rows(DType dtype, std::int64_t begin, std::int64_t end, std::int64_t column_begin, std::int64_t column_end,
                   std::int64_t topk, std::int64_t N2, const std::uint16_t* cache3, std::uint16_t* out);
 
+/// Rounds `count` floats (a multiple of 8) to nearest even.
+void narrow_floats(DType dtype, const float* from, std::int64_t count, std::uint16_t* to);
+
 /// Runs the packed micro-kernel `repeats` times on operands that stay in the first-level cache, and returns the
 /// floating-point operations done. `scratch` holds peak_scratch_floats() floats, aligned to 64 bytes.
 std::int64_t run_peak(int repeats, float* scratch);

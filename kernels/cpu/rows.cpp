@@ -65,6 +65,14 @@ void CombineRows(DType dtype, std::int64_t begin, std::int64_t end, std::int64_t
   });
 }
 
+void NarrowFloats(DType dtype, const float* from, std::int64_t count, std::uint16_t* to) {
+  with_dtype(dtype, [&](auto d) {
+    for_lanes(static_cast<std::size_t>(count), [&](auto df, std::size_t i) HWY_ATTR {
+      store_narrow<decltype(d)::value>(df, hn::LoadU(df, from + i), to + i);
+    });
+  });
+}
+
 std::uint64_t StreamRead(const void* data, std::size_t bytes) {
   const hn::ScalableTag<std::uint64_t> d;
   const std::size_t step = 8 * hn::Lanes(d);
@@ -92,6 +100,7 @@ namespace moetune::cpu {
 
 HWY_EXPORT(ActivateRows);
 HWY_EXPORT(CombineRows);
+HWY_EXPORT(NarrowFloats);
 HWY_EXPORT(StreamRead);
 
 void activate_rows(DType dtype, Activation activation, std::int64_t begin, std::int64_t end, std::int64_t inner,
@@ -102,6 +111,10 @@ void activate_rows(DType dtype, Activation activation, std::int64_t begin, std::
 void combine_rows(DType dtype, std::int64_t begin, std::int64_t end, std::int64_t column_begin, std::int64_t column_end,
                   std::int64_t topk, std::int64_t N2, const std::uint16_t* cache3, std::uint16_t* out) {
   HWY_DYNAMIC_DISPATCH(CombineRows)(dtype, begin, end, column_begin, column_end, topk, N2, cache3, out);
+}
+
+void narrow_floats(DType dtype, const float* from, std::int64_t count, std::uint16_t* to) {
+  HWY_DYNAMIC_DISPATCH(NarrowFloats)(dtype, from, count, to);
 }
 
 std::uint64_t stream_read(const void* data, std::size_t bytes) {

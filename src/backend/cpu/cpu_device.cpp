@@ -49,9 +49,13 @@ class CpuWorkload final : public Workload {
     for (const Tensor tensor : kTensors) {
       const Buffer<std::uint16_t>& buffer = tensors_.inputs[static_cast<std::size_t>(tensor)];
       const FillSpec spec = fill_spec(problem_, tensor, data);
-      host_.pool().for_ranges(host_.pool().size(), buffer.size(), 1 << 16,
+      constexpr std::int64_t kBlock = 1 << 14;  // of floats, in the first- and second-level cache
+      host_.pool().for_ranges(host_.pool().size(), buffer.size(), kBlock,
                               [&](std::int64_t begin, std::int64_t end, int) {
-                                for (std::int64_t i = begin; i < end; ++i) buffer.data()[i] = fill_bits(spec, i);
+                                thread_local std::array<float, kBlock> block;
+                                const std::span<float> values(block.data(), static_cast<std::size_t>(end - begin));
+                                fill_floats(spec, begin, values);
+                                cpu::narrow_floats(spec.dtype, values.data(), end - begin, buffer.data() + begin);
                               });
     }
   }

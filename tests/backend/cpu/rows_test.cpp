@@ -65,6 +65,22 @@ TEST(CpuRows, RoundsSumsToNearestEven) {
   }
 }
 
+TEST(CpuRows, NarrowsFloatsAsTheHostDoes) {
+  std::mt19937 random(11);
+  std::vector<float> in(1 << 20);
+  for (float& value : in)
+    value = float_from_bits(static_cast<unsigned>(random()));  // every kind of float, NaN included
+  in[0] = 65519.99f, in[1] = 65520.0f, in[2] = 0x1p-25f, in[3] = 0x1.8p-24f, in[4] = -0.0f, in[5] = 3.4e38f;
+  std::vector<std::uint16_t> out(in.size());
+  for (const std::string& target : instruction_sets()) {
+    const UseInstructionSet use(target);
+    for (const DType dtype : kDTypes) {
+      cpu::narrow_floats(dtype, in.data(), static_cast<std::int64_t>(in.size()), out.data());
+      for (std::size_t i = 0; i < in.size(); ++i) ASSERT_TRUE(same(dtype, out[i], to_bits(dtype, in[i]))) << in[i];
+    }
+  }
+}
+
 TEST(CpuRows, CombinesOnlyTheGivenPart) {
   constexpr std::int64_t kTokens = 5, kTopk = 3, kN2 = 56;
   std::vector<std::uint16_t> in(kTokens * kTopk * kN2), out(kTokens * kN2);
