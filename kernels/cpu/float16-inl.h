@@ -30,7 +30,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// fp32 lanes from the 16-bit floats in the lower halves of `bits`; the upper halves are zero.
 template <DType kDType, class DF, class VU = hn::Vec<hn::RebindToUnsigned<DF>>>
 HWY_INLINE hn::Vec<DF> widen_bits(DF df, VU bits) {
-  const hn::RebindToUnsigned<DF> du;
   if constexpr (kDType == DType::bf16) {
     return hn::BitCast(df, hn::ShiftLeft<16>(bits));
   } else {
@@ -39,6 +38,7 @@ HWY_INLINE hn::Vec<DF> widen_bits(DF df, VU bits) {
     const hn::Rebind<hwy::float16_t, DF> df16;
     return hn::PromoteTo(df, hn::BitCast(df16, hn::TruncateTo(du16, bits)));
 #else
+    const hn::RebindToUnsigned<DF> du;
     // Moved into fp32's place, the bits read 2^-112 of their value, subnormals included; exponent 31 means Inf or NaN.
     const auto magnitude = hn::And(bits, hn::Set(du, 0x7fffu));
     const auto sign = hn::ShiftLeft<16>(hn::Xor(bits, magnitude));
