@@ -36,7 +36,8 @@ extern "C" __global__ void __launch_bounds__(512) read_memory(const __grid_const
   unsigned folded = 0;
   constexpr int kLoads = 8;
   const long long step = static_cast<long long>(gridDim.x) * blockDim.x * kLoads;
-  for (long long first = blockIdx.x * static_cast<long long>(blockDim.x) * kLoads + threadIdx.x; first < args.count; first += step) {
+  for (long long first = blockIdx.x * static_cast<long long>(blockDim.x) * kLoads + threadIdx.x; first < args.count;
+       first += step) {
     uint4 words[kLoads];
 #pragma unroll
     for (int k = 0; k < kLoads; k++) {

@@ -13,14 +13,17 @@ struct Eight {
   float v[8];
 };
 
-__device__ __forceinline__ Eight load(const unsigned short* from) {
-  const uint4 packed = *reinterpret_cast<const uint4*>(from);
+__device__ __forceinline__ Eight unpack(const uint4& packed) {
   Eight e;
   ptx::unpack<kType>(packed.x, e.v[0], e.v[1]);
   ptx::unpack<kType>(packed.y, e.v[2], e.v[3]);
   ptx::unpack<kType>(packed.z, e.v[4], e.v[5]);
   ptx::unpack<kType>(packed.w, e.v[6], e.v[7]);
   return e;
+}
+
+__device__ __forceinline__ uint4 load(const unsigned short* from) {
+  return *reinterpret_cast<const uint4*>(from);
 }
 
 __device__ __forceinline__ void store(unsigned short* to, const Eight& e) {
@@ -38,8 +41,8 @@ extern "C" __global__ void activate_and_mul(const __grid_constant__ ActivateArgu
   const long long row = i / pieces;
   const int column = static_cast<int>(i % pieces) * 8;
   const unsigned short* from = args.in + row * 2 * args.columns + column;
-  Eight gate = load(from);
-  const Eight up = load(from + args.columns);
+  Eight gate = unpack(load(from));
+  const Eight up = unpack(load(from + args.columns));
 #pragma unroll
   for (int k = 0; k < 8; k++) gate.v[k] = activate<Activation::ACTIVATION>(gate.v[k], up.v[k]);
   store(args.out + row * args.columns + column, gate);
@@ -55,12 +58,21 @@ extern "C" __global__ void moe_sum(const __grid_constant__ CombineArguments args
   const long long token = i / pieces;
   const int column = static_cast<int>(i % pieces) * 8;
   const unsigned short* from = args.in + token * args.topk * args.columns + column;
-  Eight sum = load(from);
-#pragma unroll 8
-  for (int slot = 1; slot < args.topk; slot++) {
-    const Eight next = load(from + static_cast<long long>(slot) * args.columns);
+  // Eight loads are under way before the first is added: with few tokens their latency is all that this kernel costs.
+  constexpr int kBatch = 8;
+  Eight sum = {};
+  for (int first = 0; first < args.topk; first += kBatch) {
+    uint4 slots[kBatch];
 #pragma unroll
-    for (int k = 0; k < 8; k++) sum.v[k] += next.v[k];
+    for (int s = 0; s < kBatch; s++)
+      slots[s] = first + s < args.topk ? load(from + static_cast<long long>(first + s) * args.columns)
+                                       : make_uint4(0, 0, 0, 0);
+#pragma unroll
+    for (int s = 0; s < kBatch; s++) {
+      const Eight next = unpack(slots[s]);
+#pragma unroll
+      for (int k = 0; k < 8; k++) sum.v[k] += next.v[k];
+    }
   }
   store(args.out + token * args.columns + column, sum);
 }

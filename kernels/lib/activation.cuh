@@ -6,7 +6,9 @@
 namespace moetune {
 
 /// x·sigmoid(alpha·x). The fast exponential and division are within 2 ulp each; where exp overflows the quotient is 0.
-__device__ __forceinline__ float times_sigmoid(float x, float alpha) { return __fdividef(x, 1.0f + __expf(-alpha * x)); }
+__device__ __forceinline__ float times_sigmoid(float x, float alpha) {
+  return __fdividef(x, 1.0f + __expf(-alpha * x));
+}
 
 template <Activation Kind>
 __device__ __forceinline__ float activate(float gate, float up) {

@@ -30,34 +30,34 @@ constexpr long long tile_bound(long long slots, long long experts, long long blo
 
 /// kernels/routing. Rows are put in order of expert, then of slot.
 struct RouteArguments {
-  const int* topk_ids;   ///< [slots]
-  int slots;             ///< M·topk
+  const int* topk_ids;  ///< [slots]
+  int slots;            ///< M·topk
   int experts;
-  int slots_per_block;   ///< a multiple of 32 × warps
-  int* block_counts;     ///< [blocks, experts]; unused with one block
-  int* expert_offsets;   ///< [experts + 1]: where each expert's rows begin
-  int* sorted_slots;     ///< [slots]: row -> slot
-  int* slot_rows;        ///< [slots]: slot -> row, the inverse
-  TileTable tables[2];   ///< for the first and the second GEMM
+  int slots_per_block;  ///< a multiple of 32 × warps
+  int* block_counts;    ///< [blocks, experts]; unused with one block
+  int* expert_offsets;  ///< [experts + 1]: where each expert's rows begin
+  int* sorted_slots;    ///< [slots]: row -> slot
+  int* slot_rows;       ///< [slots]: slot -> row, the inverse
+  TileTable tables[2];  ///< for the first and the second GEMM
 };
 
 /// A grouped GEMM.
 struct GemmArguments {
-  const unsigned short* a;         ///< first GEMM: [M, K], gathered by slot / topk; second: [slots, K] in row order
-  const unsigned short* weights;   ///< [E, weight_rows, K]
-  const unsigned short* bias;      ///< [E, weight_rows] or null
-  unsigned short* out;             ///< plain and gated: [slots, out_columns] in row order; final: the same in slot order
-  const float* routing_weights;    ///< [slots], by slot
-  const int* sorted_slots;         ///< [slots]; null where rows are slots
-  const RowTile* tiles;            ///< null where each slot is a tile of its own
-  const int* tile_count;           ///< [1]
-  const int* topk_ids;             ///< [slots]: the experts, where tiles is null
+  const unsigned short* a;        ///< first GEMM: [M, K], gathered by slot / topk; second: [slots, K] in row order
+  const unsigned short* weights;  ///< [E, weight_rows, K]
+  const unsigned short* bias;     ///< [E, weight_rows] or null
+  unsigned short* out;            ///< plain and gated: [slots, out_columns] in row order; final: the same in slot order
+  const float* routing_weights;   ///< [slots], by slot
+  const int* sorted_slots;        ///< [slots]; null where rows are slots
+  const RowTile* tiles;           ///< null where each slot is a tile of its own
+  const int* tile_count;          ///< [1]
+  const int* topk_ids;            ///< [slots]: the experts, where tiles is null
   int slots;
   int topk;
-  int group_m;                     ///< row tiles walked before the next column tile
+  int group_m;  ///< row tiles walked before the next column tile
   int K;
-  int weight_rows;                 ///< N1, or N2 in the second GEMM
-  int out_columns;                 ///< N1 (plain), N1/2 (gated), N2 (final)
+  int weight_rows;  ///< N1, or N2 in the second GEMM
+  int out_columns;  ///< N1 (plain), N1/2 (gated), N2 (final)
 };
 
 /// cache2 = activation(cache1): [rows, 2·columns] -> [rows, columns].

@@ -7,17 +7,17 @@ namespace moetune {
 
 enum class Tensor : int { hidden, w1, b1, w2, b2 };
 
-/// How one tensor is filled. A flat index is read as (…, row, column) of rows × columns matrices; `gate_rows` rows at the
-/// start of each matrix are the gate half of w1 or b1, and zero for the other tensors.
+/// How one tensor is filled. A flat index is read as (…, row, column) of rows × columns matrices; `gate_rows` rows at
+/// the start of each matrix are the gate half of w1 or b1, and zero for the other tensors.
 struct FillSpec {
   DType dtype = DType::bf16;
   bool exact = false;
-  unsigned long long key = 0;   ///< fill_key(seed, tensor)
-  float scale = 1.0f;           ///< random: standard deviation
-  unsigned density = 0;         ///< exact: an element is nonzero where 32 random bits are below this (gate rows)
-  unsigned up_density = 0;      ///< the same for all other rows
-  float magnitude = 1.0f;       ///< exact: the nonzero value in gate rows
-  bool positive = false;        ///< exact: rows other than gate rows hold +1 only, not ±1
+  unsigned long long key = 0;  ///< fill_key(seed, tensor)
+  float scale = 1.0f;          ///< random: standard deviation
+  unsigned density = 0;        ///< exact: an element is nonzero where 32 random bits are below this (gate rows)
+  unsigned up_density = 0;     ///< the same for all other rows
+  float magnitude = 1.0f;      ///< exact: the nonzero value in gate rows
+  bool positive = false;       ///< exact: rows other than gate rows hold +1 only, not ±1
   long long rows = 1;
   long long columns = 1;
   long long gate_rows = 0;

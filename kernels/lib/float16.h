@@ -12,8 +12,12 @@
 
 namespace moetune {
 
-MOETUNE_HOST_DEVICE unsigned float_bits(float value) { return __builtin_bit_cast(unsigned, value); }
-MOETUNE_HOST_DEVICE float float_from_bits(unsigned bits) { return __builtin_bit_cast(float, bits); }
+MOETUNE_HOST_DEVICE unsigned float_bits(float value) {
+  return __builtin_bit_cast(unsigned, value);
+}
+MOETUNE_HOST_DEVICE float float_from_bits(unsigned bits) {
+  return __builtin_bit_cast(float, bits);
+}
 
 /// Round to nearest even; NaN stays NaN.
 MOETUNE_HOST_DEVICE unsigned short to_bf16(float value) {
@@ -21,7 +25,9 @@ MOETUNE_HOST_DEVICE unsigned short to_bf16(float value) {
   if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<unsigned short>((bits >> 16) | 0x40u);
   return static_cast<unsigned short>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
-MOETUNE_HOST_DEVICE float from_bf16(unsigned short bits) { return float_from_bits(static_cast<unsigned>(bits) << 16); }
+MOETUNE_HOST_DEVICE float from_bf16(unsigned short bits) {
+  return float_from_bits(static_cast<unsigned>(bits) << 16);
+}
 
 /// Round to nearest even, with subnormals; overflow gives infinity, NaN stays NaN.
 MOETUNE_HOST_DEVICE unsigned short to_fp16(float value) {

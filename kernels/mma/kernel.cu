@@ -1,10 +1,10 @@
-// Grouped GEMM on mma.sync with a cp.async pipeline: invoke_fused_moe_kernel (plain, final), merged_moe_gate_kernel (gated)
-// and merged_moe_final_kernel (final) of the portable engine. sm_80 and later.
+// Grouped GEMM on mma.sync with a cp.async pipeline: invoke_fused_moe_kernel (plain, final), merged_moe_gate_kernel
+// (gated) and merged_moe_final_kernel (final) of the portable engine. sm_80 and later.
 //
 // Compiled once per config by NVRTC with these macros:
-//   BLOCK_SIZE_M, BLOCK_SIZE_N, BLOCK_SIZE_K, NUM_WARPS, NUM_STAGES (GROUP_SIZE_M is an argument: no need to compile it)
-//   EPILOGUE, ACTIVATION, DTYPE (enumerators of kernels/lib/types.h), HAS_BIAS, WEIGHT_ON_INPUT, TOKEN_TILES (0 or 1)
-//   KERNEL_NAME
+//   BLOCK_SIZE_M, BLOCK_SIZE_N, BLOCK_SIZE_K, NUM_WARPS, NUM_STAGES (GROUP_SIZE_M is an argument: no need to compile
+//   it) EPILOGUE, ACTIVATION, DTYPE (enumerators of kernels/lib/types.h), HAS_BIAS, WEIGHT_ON_INPUT, TOKEN_TILES (0 or
+//   1) EVEN_K: K is a multiple of BLOCK_SIZE_K; NARROW: the output has fewer columns than a tile (0 or 1) KERNEL_NAME
 #include "kernels/lib/activation.cuh"
 #include "kernels/lib/arguments.h"
 #include "kernels/mma/traits.h"
@@ -33,39 +33,40 @@ constexpr bool kSecond = kEpilogue == Epilogue::final;
 constexpr bool kWeighted = (WEIGHT_ON_INPUT != 0) != kSecond;
 /// Tiles of one token's slot, taken from topk_ids: no routing has run.
 constexpr bool kTokenTiles = TOKEN_TILES;
+constexpr bool kEvenK = EVEN_K;
+constexpr bool kNarrow = NARROW;
 
 constexpr int kThreads = num_threads(kConfig);
-constexpr int kBlockM = kConfig.block_m, kBlockN = kConfig.block_n, kBlockK = kConfig.block_k, kStages = kConfig.num_stages;
+constexpr int kBlockM = kConfig.block_m, kBlockN = kConfig.block_n, kBlockK = kConfig.block_k,
+              kStages = kConfig.num_stages;
 constexpr WarpGrid kWarps = warp_grid(kConfig);
 constexpr int kWarpM = kBlockM / kWarps.m, kWarpN = kBlockN / kWarps.n;
 constexpr int kFragmentsM = kWarpM / kMmaM, kFragmentsN = kWarpN / kMmaN;
 constexpr int kSteps = kBlockK / kMmaK;
 constexpr int kOutColumns = out_columns(kConfig, kEpilogue);
-constexpr int kStagingStride = staging_stride(kConfig, kEpilogue);
 
 constexpr int kRowBytes = kBlockK * kElementBytes;
-constexpr int kChunks = kBlockK / 8;                    // 16-byte pieces of a tile row
-constexpr int kRowsPerPass = kThreads / kChunks;        // rows that the block copies at once
+constexpr int kChunks = kBlockK / 8;              // 16-byte pieces of a tile row
+constexpr int kRowsPerPass = kThreads / kChunks;  // rows that the block copies at once
 constexpr int kCopiesA = (kBlockM + kRowsPerPass - 1) / kRowsPerPass;
 constexpr int kCopiesB = (kBlockN + kRowsPerPass - 1) / kRowsPerPass;
 constexpr int kBytesA = kBlockM * kRowBytes;
 constexpr int kStageBytes = stage_bytes(kConfig);
-constexpr int kPipelineBytes = pipeline_bytes(kConfig, kEpilogue);
 
-/// Where the 16-byte piece `chunk` of row `row` lies: pieces are permuted within 128 bytes so that the eight rows that one
-/// ldmatrix reads fall into different banks.
+/// Where the 16-byte piece `chunk` of row `row` lies: pieces are permuted within 128 bytes so that the eight rows that
+/// one ldmatrix reads fall into different banks.
 __device__ __forceinline__ constexpr int swizzled(int row, int chunk) {
   const int key = kChunks >= 8 ? row & 7 : (row >> 1) & 3;
   return row * kRowBytes + ((chunk ^ key) << 4);
 }
 
-/// The tile this block computes.
 struct Tile {
   int expert, row, rows;  // rows [row, row + rows) of the sorted order
   int column;             // first output column
 };
 
-/// Walks group_m row tiles down before it steps to the next column tile, so that blocks which run together share weights.
+/// Finds this block's tile; false where there are fewer. Walks group_m row tiles down before it steps to the next
+/// column tile, so that blocks which run together share weights.
 __device__ __forceinline__ bool find_tile(const GemmArguments& args, Tile& tile) {
   const int row_tiles = kTokenTiles ? args.slots : *args.tile_count;
   const int column_tiles = (args.out_columns + kOutColumns - 1) / kOutColumns;
@@ -76,7 +77,10 @@ __device__ __forceinline__ bool find_tile(const GemmArguments& args, Tile& tile)
   const int height = min(row_tiles - first, args.group_m);
   const int within = index % band;
   const int row_tile = first + within % height;
+  // The last column tile is moved left until it ends with the output: it computes some columns again, to the same bits,
+  // and the copies of weights need no bounds.
   tile.column = within / height * kOutColumns;
+  if constexpr (!kNarrow) tile.column = min(tile.column, args.out_columns - kOutColumns);
   if constexpr (kTokenTiles) {
     tile.expert = args.topk_ids[row_tile];
     tile.row = row_tile;
@@ -90,74 +94,93 @@ __device__ __forceinline__ bool find_tile(const GemmArguments& args, Tile& tile)
   return true;
 }
 
-/// Copies tiles of A and of the weights into the stages.
-struct Loader {
-  const unsigned short* a[kCopiesA];
-  const unsigned short* weights;
-  unsigned weight_offsets[kCopiesB];
-  unsigned a_bytes[kCopiesA];  // 0 for rows past the tile's end: they are zero-filled
-  unsigned shared;             // this thread's piece of stage 0
-  int chunk_k;                 // first element of this thread's pieces
-  int first_row;
-  int K;
+__device__ __forceinline__ int slot_of(const GemmArguments& args, int row) {
+  return kTokenTiles ? row : args.sorted_slots[row];
+}
 
-  __device__ __forceinline__ void set_weights(const GemmArguments& args, const Tile& tile, unsigned smem) {
-    const int chunk = threadIdx.x % kChunks;
-    first_row = threadIdx.x / kChunks;
-    chunk_k = chunk * 8;
-    K = args.K;
-    shared = smem + swizzled(first_row, chunk);
-    weights = args.weights + static_cast<long long>(tile.expert) * args.weight_rows * K + chunk_k;
-#pragma unroll
-    for (int i = 0; i < kCopiesB; i++) {
-      int row = first_row + i * kRowsPerPass;  // of the weight tile
-      if constexpr (kGated) {
-        const bool up = row >= kBlockN / 2;
-        row = min(tile.column + (up ? row - kBlockN / 2 : row), args.out_columns - 1) + (up ? args.out_columns : 0);
-      } else {
-        row = min(tile.column + row, args.out_columns - 1);  // columns past the end repeat the last; they are not stored
-      }
-      weight_offsets[i] = static_cast<unsigned>(row) * static_cast<unsigned>(K);
-    }
+/// Copies the k tiles of A and of the weights of one tile, one after the other.
+struct Loader {
+  const GemmArguments& args;
+  const char* a[kCopiesA];  // this thread's piece of the k tile, in each pass
+  const char* weights;      // the same of the first pass; the other passes lie at multiples of pass_bytes
+  unsigned pass_bytes;      // between the weight rows of two passes
+  long long up_bytes;       // gated: from a gate row to its up row
+  unsigned real_rows;       // bit i: the row of pass i exists; others are zero-filled
+  unsigned shared;          // this thread's piece of stage 0
+  int k_left;               // elements of K from this thread's piece on
+  int last_row;             // narrow: weight rows past this one repeat it; their columns are not stored
+
+  __device__ __forceinline__ Loader(const GemmArguments& arguments, unsigned smem) : args(arguments) {
+    shared = smem + swizzled(threadIdx.x / kChunks, threadIdx.x % kChunks);
+    pass_bytes = static_cast<unsigned>(kRowsPerPass * args.K) * kElementBytes;
+    up_bytes = static_cast<long long>(args.out_columns) * args.K * kElementBytes;
   }
 
-  __device__ __forceinline__ void set_rows(const GemmArguments& args, const Tile& tile, const int* row_slots) {
+  __device__ __forceinline__ void set_weights(const Tile& tile) {
+    const int chunk = threadIdx.x % kChunks, row = threadIdx.x / kChunks;
+    k_left = args.K - chunk * 8;
+    last_row = args.out_columns - 1 - tile.column;
+    const long long first = static_cast<long long>(tile.expert) * args.weight_rows + tile.column + (kNarrow ? 0 : row);
+    weights = reinterpret_cast<const char*>(args.weights + first * args.K + chunk * 8);
+  }
+
+  __device__ __forceinline__ void set_rows(const Tile& tile) {
+    const int chunk = threadIdx.x % kChunks, first_row = threadIdx.x / kChunks;
+    real_rows = 0;
 #pragma unroll
     for (int i = 0; i < kCopiesA; i++) {
       const int row = first_row + i * kRowsPerPass;
       const bool real = row < tile.rows;
-      a_bytes[i] = real ? 16u : 0u;
       long long source = 0;
-      if (real) source = kSecond ? tile.row + row : row_slots[row] / args.topk;
-      a[i] = args.a + source * K + chunk_k;
+      if (real) source = kSecond ? tile.row + row : slot_of(args, tile.row + row) / args.topk;
+      real_rows |= (real ? 1u : 0u) << i;
+      a[i] = reinterpret_cast<const char*>(args.a + source * args.K + chunk * 8);
     }
   }
 
-  /// One pass over the rows of A: tile `k_tile` into `stage`.
-  __device__ __forceinline__ void copy_a_pass(int i, int stage, int k_tile) const {
-    if (kBlockM % kRowsPerPass != 0 && first_row + i * kRowsPerPass >= kBlockM) return;
-    const int k = k_tile * kBlockK;
-    const bool inside = k + chunk_k < K;
-    ptx::cp_async_16(shared + stage * kStageBytes + i * kRowsPerPass * kRowBytes, inside ? a[i] + k : a[i],
-                     inside ? a_bytes[i] : 0u);
+  /// Pass i over the rows of A. Past the end of K nothing is read and zeros are written.
+  __device__ __forceinline__ void copy_a_pass(int i, int stage) const {
+    if (kBlockM % kRowsPerPass != 0 && threadIdx.x / kChunks + i * kRowsPerPass >= kBlockM) return;
+    const bool inside = kEvenK || k_left > 0;
+    ptx::cp_async_16(shared + stage * kStageBytes + i * kRowsPerPass * kRowBytes, a[i],
+                     inside && (real_rows >> i & 1) ? 16u : 0u);
   }
 
-  __device__ __forceinline__ void copy_weights_pass(int i, int stage, int k_tile) const {
-    if (kBlockN % kRowsPerPass != 0 && first_row + i * kRowsPerPass >= kBlockN) return;
-    const int k = k_tile * kBlockK;
-    const bool inside = k + chunk_k < K;
-    ptx::cp_async_16(shared + stage * kStageBytes + kBytesA + i * kRowsPerPass * kRowBytes,
-                     weights + weight_offsets[i] + (inside ? k : 0), inside ? 16u : 0u);
+  __device__ __forceinline__ void copy_weights_pass(int i, int stage) const {
+    if (kBlockN % kRowsPerPass != 0 && threadIdx.x / kChunks + i * kRowsPerPass >= kBlockN) return;
+    const bool inside = kEvenK || k_left > 0;
+    const char* from = weights;
+    if constexpr (kNarrow || (kGated && kBlockN / 2 % kRowsPerPass != 0)) {  // a pass may hold gate and up rows
+      const int first_row = threadIdx.x / kChunks;
+      int row = first_row + i * kRowsPerPass;
+      const bool up = kGated && row >= kBlockN / 2;
+      if (up) row -= kBlockN / 2;
+      row = kNarrow ? min(row, last_row) : row - first_row;
+      from += static_cast<long long>(row) * (args.K * kElementBytes) + (up ? up_bytes : 0);
+    } else {
+      constexpr int kGatePasses = kGated ? kBlockN / 2 / kRowsPerPass : kCopiesB;
+      from += static_cast<unsigned long long>(i % kGatePasses) * pass_bytes + (i >= kGatePasses ? up_bytes : 0);
+    }
+    ptx::cp_async_16(shared + stage * kStageBytes + kBytesA + i * kRowsPerPass * kRowBytes, from, inside ? 16u : 0u);
   }
 
-  __device__ __forceinline__ void copy_a(int stage, int k_tile) const {
+  __device__ __forceinline__ void copy_a(int stage) const {
 #pragma unroll
-    for (int i = 0; i < kCopiesA; i++) copy_a_pass(i, stage, k_tile);
+    for (int i = 0; i < kCopiesA; i++) copy_a_pass(i, stage);
   }
 
-  __device__ __forceinline__ void copy_weights(int stage, int k_tile) const {
+  __device__ __forceinline__ void copy_weights(int stage) const {
 #pragma unroll
-    for (int i = 0; i < kCopiesB; i++) copy_weights_pass(i, stage, k_tile);
+    for (int i = 0; i < kCopiesB; i++) copy_weights_pass(i, stage);
+  }
+
+  __device__ __forceinline__ void advance_a() {
+#pragma unroll
+    for (int i = 0; i < kCopiesA; i++) a[i] += kRowBytes;
+  }
+  __device__ __forceinline__ void advance_weights() {
+    weights += kRowBytes;
+    k_left -= kBlockK;
   }
 };
 // A pass moves every thread down by kRowsPerPass rows; its swizzle key must not change with it.
@@ -182,17 +205,16 @@ struct FragmentReader {
   }
 
   __device__ __forceinline__ void read(Fragments& f, int stage, int step) const {
-    const unsigned base = stage * kStageBytes;
+    const unsigned a_step = (a + stage * kStageBytes) ^ (step * 32), b_step = (b + stage * kStageBytes) ^ (step * 32);
 #pragma unroll
-    for (int m = 0; m < kFragmentsM; m++) ptx::ldmatrix_x4(f.a[m], ((a + m * kMmaM * kRowBytes) ^ (step * 32)) + base);
+    for (int m = 0; m < kFragmentsM; m++) ptx::ldmatrix_x4(f.a[m], a_step + m * kMmaM * kRowBytes);
 #pragma unroll
-    for (int n = 0; n < kFragmentsN / 2; n++) {
-      const int rows = kGated ? n * kMmaN : n * 2 * kMmaN;
-      ptx::ldmatrix_x4(f.b[n], ((b + rows * kRowBytes) ^ (step * 32)) + base);
-    }
+    for (int n = 0; n < kFragmentsN / 2; n++)
+      ptx::ldmatrix_x4(f.b[n], b_step + n * (kGated ? 1 : 2) * kMmaN * kRowBytes);
   }
 };
-static_assert(kRowBytes <= 1024, "rows are aligned to their size, so that the exclusive or stays inside one");
+static_assert(kStageBytes % kRowBytes == 0 && kRowBytes <= 1024,
+              "rows are aligned to their size: the exclusive or stays inside one");
 
 using Accumulators = float[kFragmentsM][kFragmentsN][4];
 
@@ -204,134 +226,209 @@ __device__ __forceinline__ void multiply(Accumulators& acc, const Fragments& f) 
       ptx::mma_m16n8k16<kType>(acc[m][n], f.a[m], f.b[n / 2][n % 2 * 2], f.b[n / 2][n % 2 * 2 + 1]);
 }
 
-/// Bias, routing weight and activation in fp32, one rounding, into the staging rows.
-__device__ __forceinline__ void finish(const GemmArguments& args, const Tile& tile, const Accumulators& acc,
-                                       const int* row_slots, unsigned short* staging, int warp_m, int warp_n, int lane) {
+/// Where the rows of a warp go and what they weigh. Lane l keeps rows l, l + 32, … of the warp's; row_of() hands them
+/// out.
+struct RowInfo {
+  static constexpr int kPerLane = (kWarpM + 31) / 32;
+  static constexpr bool kNeedsSlots = kSecond || kWeighted;
+  int slots[kPerLane];
+  float weights[kPerLane];
+
+  __device__ __forceinline__ void load_slots(const GemmArguments& args, const Tile& tile, int warp_m, int lane) {
+    if constexpr (kNeedsSlots)
 #pragma unroll
-  for (int m = 0; m < kFragmentsM; m++)
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-      const int row = warp_m * kWarpM + m * kMmaM + half * 8 + lane / 4;
-      float scale = 1.0f;
-      if constexpr (kWeighted)
-        if (row < tile.rows) scale = args.routing_weights[row_slots[row]];
-      unsigned* out = reinterpret_cast<unsigned*>(staging + row * kStagingStride);
-      const unsigned short* bias = args.bias + static_cast<long long>(tile.expert) * args.weight_rows;
-      auto value = [&](int n, int i, int column, int bias_row) {
-        float v = acc[m][n][2 * half + i];
-        if constexpr (kHasBias)
-          if (column < args.out_columns) v += ptx::widen<kType>(bias[bias_row]);
-        return kWeighted ? v * scale : v;
-      };
-#pragma unroll
-      for (int n = 0; n < kFragmentsN; n += kGated ? 2 : 1) {
-        const int in_tile = (kGated ? warp_n * (kWarpN / 2) + n / 2 * kMmaN : warp_n * kWarpN + n * kMmaN) + lane % 4 * 2;
-        const int column = tile.column + in_tile;
-        float v[2];
-#pragma unroll
-        for (int i = 0; i < 2; i++) {
-          if constexpr (kGated)
-            v[i] = activate<kActivation>(value(n, i, column, column + i), value(n + 1, i, column, args.out_columns + column + i));
-          else
-            v[i] = value(n, i, column, column + i);
-        }
-        out[in_tile / 2] = ptx::pack<kType>(v[0], v[1]);
+      for (int i = 0; i < kPerLane; i++) {
+        const int row = warp_m * kWarpM + i * 32 + lane;
+        slots[i] = i * 32 + lane < kWarpM && row < tile.rows ? slot_of(args, tile.row + row) : -1;
       }
-    }
+  }
+  /// Apart from load_slots, so that a k tile's work can lie between the two latencies.
+  __device__ __forceinline__ void load_weights(const GemmArguments& args) {
+    if constexpr (kWeighted)
+#pragma unroll
+      for (int i = 0; i < kPerLane; i++) weights[i] = slots[i] >= 0 ? args.routing_weights[slots[i]] : 0.0f;
+  }
+  __device__ __forceinline__ int slot(int row) const {
+    return __shfl_sync(~0u, slots[row / 32], row % 32);
+  }
+  __device__ __forceinline__ float weight(int row) const {
+    return __shfl_sync(~0u, weights[row / 32], row % 32);
+  }
+};
+
+/// Lane q of each four gets element q of each of the four: v[k] becomes lane k's v[q]. One element stays as it is.
+template <int Count>
+__device__ __forceinline__ void transpose_quad(unsigned (&v)[Count], int q) {
+  static_assert(Count == 1 || Count == 4);
+#pragma unroll
+  for (int s = 1; s < Count; s *= 2)
+#pragma unroll
+    for (int i = 0; i < Count; i++)
+      if ((i & s) == 0) {
+        const unsigned received = __shfl_xor_sync(~0u, q & s ? v[i] : v[i | s], s);
+        if (q & s)
+          v[i] = received;
+        else
+          v[i | s] = received;
+      }
 }
 
-/// Writes the staged rows in 16-byte pieces; only rows and columns that exist.
-__device__ __forceinline__ void store(const GemmArguments& args, const Tile& tile, const int* row_slots,
-                                      const unsigned short* staging) {
-  constexpr int kPieces = kOutColumns / 8;
-  for (int i = threadIdx.x; i < tile.rows * kPieces; i += kThreads) {
-    const int row = i / kPieces, piece = i % kPieces;
-    const int column = tile.column + piece * 8;
-    if (column >= args.out_columns) continue;
-    const long long out_row = kSecond ? row_slots[row] : tile.row + row;
-    *reinterpret_cast<uint4*>(args.out + out_row * args.out_columns + column) =
-        *reinterpret_cast<const uint4*>(staging + row * kStagingStride + piece * 8);
+/// Bias, routing weight and activation in fp32, one rounding, one store. Four n8 fragments are exchanged between four
+/// lanes, so that each stores 16 bytes of a row without a detour through shared memory.
+__device__ __forceinline__ void finish(const GemmArguments& args, const Tile& tile, const RowInfo& rows,
+                                       const Accumulators& acc, int warp_m, int warp_n, int lane) {
+  constexpr int kOutFragments = kGated ? kFragmentsN / 2 : kFragmentsN;
+  constexpr int kGroup = kOutFragments % 4 == 0 ? 4 : 1;
+  const int q = lane % 4;
+  const unsigned short* bias = args.bias + static_cast<long long>(tile.expert) * args.weight_rows;
+#pragma unroll
+  for (int group = 0; group < kOutFragments; group += kGroup) {
+    const int first_column = tile.column + (warp_n * kOutFragments + group) * kMmaN;
+    float gate_bias[kGroup][2] = {}, up_bias[kGroup][2] = {};
+    if constexpr (kHasBias)
+#pragma unroll
+      for (int f = 0; f < kGroup; f++) {
+        const int column = first_column + f * kMmaN + q * 2;
+        if (!kNarrow || column < args.out_columns) {
+          ptx::unpack<kType>(*reinterpret_cast<const unsigned*>(bias + column), gate_bias[f][0], gate_bias[f][1]);
+          if constexpr (kGated)
+            ptx::unpack<kType>(*reinterpret_cast<const unsigned*>(bias + args.out_columns + column), up_bias[f][0],
+                               up_bias[f][1]);
+        }
+      }
+#pragma unroll
+    for (int m = 0; m < kFragmentsM; m++)
+#pragma unroll
+      for (int half = 0; half < 2; half++) {
+        const int warp_row = m * kMmaM + half * 8 + lane / 4;
+        const float scale = kWeighted ? rows.weight(warp_row) : 1.0f;
+        unsigned packed[kGroup];
+#pragma unroll
+        for (int f = 0; f < kGroup; f++) {
+          float v[2];
+#pragma unroll
+          for (int i = 0; i < 2; i++) {
+            const int n = kGated ? 2 * (group + f) : group + f;
+            float value = acc[m][n][2 * half + i] + gate_bias[f][i];
+            if constexpr (kWeighted) value *= scale;
+            if constexpr (kGated) {
+              float up = acc[m][n + 1][2 * half + i] + up_bias[f][i];
+              if constexpr (kWeighted) up *= scale;
+              value = activate<kActivation>(value, up);
+            }
+            v[i] = value;
+          }
+          packed[f] = ptx::pack<kType>(v[0], v[1]);
+        }
+        transpose_quad(packed, q);
+
+        const int row = warp_m * kWarpM + warp_row;
+        const long long out_row = kSecond ? rows.slot(warp_row) : tile.row + row;
+        const int column = first_column + (kGroup == 4 ? q * kMmaN : q * 2);
+        if (row < tile.rows && (!kNarrow || column < args.out_columns)) {
+          unsigned short* to = args.out + out_row * args.out_columns + column;
+          if constexpr (kGroup == 4)
+            *reinterpret_cast<uint4*>(to) = make_uint4(packed[0], packed[1], packed[2], packed[3]);
+          else
+            *reinterpret_cast<unsigned*>(to) = packed[0];
+        }
+      }
   }
 }
+
+template <bool Value>
+struct Bool {
+  static constexpr bool value = Value;
+};
 
 extern "C" __global__ void __launch_bounds__(kThreads) KERNEL_NAME(const __grid_constant__ GemmArguments args) {
   extern __shared__ __align__(1024) unsigned char memory[];
-  int* row_slots = reinterpret_cast<int*>(memory + kPipelineBytes);
   const unsigned smem = ptx::shared_address(memory);
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const int warp_m = warp % kWarps.m, warp_n = warp / kWarps.m;
+  // The warps of one row block are on different schedulers: where its rows are empty, all schedulers gain.
+  const int warp_m = warp / kWarps.n, warp_n = warp % kWarps.n;
   const int k_tiles = (args.K + kBlockK - 1) / kBlockK;
 
-  // The second GEMM may read the routing and start on its weights at once: the kernel before it has waited for the routing
-  // before it allowed this one to start. Only its input needs the wait.
+  // The second GEMM may read the routing and start on its weights at once: the kernel before it has waited for the
+  // routing before it allowed this one to start. Only its input needs the wait.
   if constexpr (!kSecond) ptx::grid_dependency_wait();
   ptx::grid_dependency_launch();
   Tile tile;
-  const bool has_tile = find_tile(args, tile);
-  if (!has_tile) {
+  if (!find_tile(args, tile)) {
     if constexpr (kSecond) ptx::grid_dependency_wait();
     return;
   }
-  for (int i = threadIdx.x; i < tile.rows; i += kThreads)
-    row_slots[i] = args.sorted_slots == nullptr ? tile.row + i : args.sorted_slots[tile.row + i];
-
-  Loader loader;
-  loader.set_weights(args, tile, smem);
-  const int prologue = min(kStages - 1, k_tiles);
+  Loader loader(args, smem);
+  loader.set_weights(tile);
   if constexpr (kSecond) {
-    for (int stage = 0; stage < prologue; stage++) loader.copy_weights(stage, stage);
+    Loader early = loader;
+    for (int stage = 0; stage < min(kStages - 1, k_tiles); stage++) {
+      early.copy_weights(stage);
+      early.advance_weights();
+    }
     ptx::grid_dependency_wait();
   }
-  __syncthreads();  // row_slots
-  loader.set_rows(args, tile, row_slots);
+  loader.set_rows(tile);
   for (int stage = 0; stage < kStages - 1; stage++) {
-    if (stage < prologue) {
-      if constexpr (!kSecond) loader.copy_weights(stage, stage);
-      loader.copy_a(stage, stage);
+    if (stage < k_tiles) {
+      if constexpr (!kSecond) loader.copy_weights(stage);
+      loader.copy_a(stage);
     }
+    loader.advance_a();
+    loader.advance_weights();
     ptx::cp_async_commit();  // second GEMM: the first group also holds all the weights copied so far
   }
 
+  RowInfo rows;
+  rows.load_slots(args, tile, warp_m, lane);
   Accumulators acc = {};
   Fragments fragments[2];
   const FragmentReader reader(smem, warp_m, warp_n, lane);
   ptx::cp_async_wait<kStages - 2>();
   __syncthreads();
   reader.read(fragments[0], 0, 0);
+  rows.load_weights(args);
 
+  // One k tile: read the fragments of the next step, copy a part of a later k tile, multiply. A warp without rows in
+  // this tile only copies. No branch in the loop: one would keep the compiler from spreading the copies among the
+  // products (15 %).
   int read_stage = 0, write_stage = kStages - 1;
-  for (int k_tile = 0; k_tile < k_tiles; k_tile++) {
-    const int next = k_tile + kStages - 1;
+  const auto work = [&](auto has_rows) {
+    for (int k_tile = 0; k_tile < k_tiles; k_tile++) {
+      const bool more = k_tile + kStages - 1 < k_tiles;
 #pragma unroll
-    for (int step = 0; step < kSteps; step++) {
-      if (step == kSteps - 1) {  // the next k tile must be there, and all warps done with the stage that is filled next
-        ptx::cp_async_wait<kStages - 2>();
-        __syncthreads();
-        read_stage = read_stage + 1 == kStages ? 0 : read_stage + 1;
-      }
-      reader.read(fragments[(step + 1) % 2], read_stage, (step + 1) % kSteps);
-      if (next < k_tiles) {  // the copies are spread over the steps but the last
+      for (int step = 0; step < kSteps; step++) {
+        if (step ==
+            kSteps - 1) {  // the next k tile must be there, and all warps done with the stage that is filled next
+          ptx::cp_async_wait<kStages - 2>();
+          __syncthreads();
+          read_stage = read_stage + 1 == kStages ? 0 : read_stage + 1;
+        }
+        if constexpr (has_rows.value) reader.read(fragments[(step + 1) % 2], read_stage, (step + 1) % kSteps);
+        if (more) {  // the copies are spread over the steps but the last
 #pragma unroll
-        for (int i = 0; i < kCopiesA; i++)
-          if (i % (kSteps - 1) == step) loader.copy_a_pass(i, write_stage, next);
+          for (int i = 0; i < kCopiesA; i++)
+            if (i % (kSteps - 1) == step) loader.copy_a_pass(i, write_stage);
 #pragma unroll
-        for (int i = 0; i < kCopiesB; i++)
-          if ((i + kCopiesA) % (kSteps - 1) == step) loader.copy_weights_pass(i, write_stage, next);
+          for (int i = 0; i < kCopiesB; i++)
+            if ((i + kCopiesA) % (kSteps - 1) == step) loader.copy_weights_pass(i, write_stage);
+        }
+        if (step == kSteps - 2) {
+          ptx::cp_async_commit();
+          loader.advance_a();
+          loader.advance_weights();
+          write_stage = write_stage + 1 == kStages ? 0 : write_stage + 1;
+        }
+        if constexpr (has_rows.value) multiply(acc, fragments[step % 2]);
       }
-      if (step == kSteps - 2) {
-        ptx::cp_async_commit();
-        write_stage = write_stage + 1 == kStages ? 0 : write_stage + 1;
-      }
-      multiply(acc, fragments[step % 2]);
     }
+  };
+  if (warp_m * kWarpM < tile.rows) {
+    work(Bool<true>{});
+    finish(args, tile, rows, acc, warp_m, warp_n, lane);
+  } else {
+    work(Bool<false>{});
   }
-
-  ptx::cp_async_wait<0>();
-  __syncthreads();  // the pipeline's memory becomes the staging rows
-  unsigned short* staging = reinterpret_cast<unsigned short*>(memory);
-  finish(args, tile, acc, row_slots, staging, warp_m, warp_n, lane);
-  __syncthreads();
-  store(args, tile, row_slots, staging);
 }
 
 }  // namespace moetune::mma

@@ -10,10 +10,13 @@ __device__ __forceinline__ unsigned shared_address(const void* pointer) {
 
 /// cp.async.cg: 16 bytes past L1, the last 16 - `bytes` of them zero. `bytes` is 0 or 16; with 0 nothing is read.
 __device__ __forceinline__ void cp_async_16(unsigned shared, const void* global, unsigned bytes) {
-  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(shared), "l"(global), "r"(bytes) : "memory");
+  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(shared), "l"(global), "r"(bytes)
+               : "memory");
 }
 
-__device__ __forceinline__ void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+__device__ __forceinline__ void cp_async_commit() {
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
 
 /// Waits until at most `Pending` of this thread's groups are under way.
 template <int Pending>

@@ -8,11 +8,12 @@ namespace moetune {
 /// Process exit codes. 0 is success.
 enum class ExitCode : int { usage = 2, wrong_result = 3, no_device = 77 };
 
-/// Something the user can mend: bad input, a file that cannot be read or written, a problem that does not fit. `what()` is
-/// one line that names the thing, the place and the way out. `main` prints it and exits with `code()`.
+/// Something the user can mend: bad input, a file that cannot be read or written, a problem that does not fit. `what()`
+/// is one line that names the thing, the place and the way out. `main` prints it and exits with `code()`.
 class Error : public std::runtime_error {
  public:
-  explicit Error(const std::string& message, ExitCode code = ExitCode::usage) : std::runtime_error(message), code_(code) {}
+  explicit Error(const std::string& message, ExitCode code = ExitCode::usage)
+      : std::runtime_error(message), code_(code) {}
   ExitCode code() const { return code_; }
 
  private:

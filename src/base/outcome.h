@@ -8,7 +8,17 @@
 namespace moetune {
 
 /// How a config fared. Everything but `ok` is a result too: it is recorded with a reason and never becomes the best.
-enum class Outcome { ok, invalid, compile_error, out_of_memory, launch_error, runtime_error, timeout, incorrect, skipped };
+enum class Outcome {
+  ok,
+  invalid,
+  compile_error,
+  out_of_memory,
+  launch_error,
+  runtime_error,
+  timeout,
+  incorrect,
+  skipped
+};
 
 std::string_view to_string(Outcome outcome);
 /// Throws Error for an unknown name.

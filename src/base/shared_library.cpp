@@ -17,7 +17,9 @@ SharedLibrary::SharedLibrary(const std::vector<std::string>& names) {
   }
 }
 
-void* SharedLibrary::find(const char* symbol) const { return handle_ == nullptr ? nullptr : dlsym(handle_, symbol); }
+void* SharedLibrary::find(const char* symbol) const {
+  return handle_ == nullptr ? nullptr : dlsym(handle_, symbol);
+}
 
 void* SharedLibrary::require(const char* symbol) const {
   void* address = find(symbol);

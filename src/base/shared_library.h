@@ -12,7 +12,7 @@ class SharedLibrary {
   explicit SharedLibrary(const std::vector<std::string>& names);
 
   bool is_open() const { return handle_ != nullptr; }
-  const std::string& name() const { return name_; }  ///< the one that was opened
+  const std::string& name() const { return name_; }    ///< the one that was opened
   const std::string& error() const { return error_; }  ///< the loader's last message
 
   /// Null where there is no such symbol.

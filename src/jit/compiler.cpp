@@ -20,7 +20,8 @@ Result<int> read_assembler_report(const std::string& log) {
   int registers = 0;
   const auto numbers = [&](const char* pattern, auto visit) {
     const std::regex expression(pattern);
-    for (std::sregex_iterator it(log.begin(), log.end(), expression), end; it != end; ++it) visit(std::stoi((*it)[1].str()));
+    for (std::sregex_iterator it(log.begin(), log.end(), expression), end; it != end; ++it)
+      visit(std::stoi((*it)[1].str()));
   };
   int stack = 0, spilled = 0;
   numbers(R"((\d+) bytes stack frame)", [&](int value) { stack = std::max(stack, value); });
@@ -75,9 +76,10 @@ Result<CompiledKernel> KernelCompiler::compile(const KernelSource& source) {
 
 Result<CompiledKernel> KernelCompiler::compile_or_load(const KernelSource& source) {
   const Nvrtc& nvrtc = Nvrtc::instance();
-  std::vector<std::string> options{fmt::format("--gpu-architecture={}", architecture_), "--std=c++20",
-                                   "--device-as-default-execution-space",  // for the constexpr functions shared with the host
-                                   "--ptxas-options=-v"};
+  std::vector<std::string> options{
+      fmt::format("--gpu-architecture={}", architecture_), "--std=c++20",
+      "--device-as-default-execution-space",  // for the constexpr functions shared with the host
+      "--ptxas-options=-v"};
   for (const std::string& define : source.defines) options.push_back("-D" + define);
 
   Digest digest;
@@ -107,7 +109,8 @@ Result<CompiledKernel> KernelCompiler::compile_or_load(const KernelSource& sourc
   return CompiledKernel{.cubin = std::move(cubin), .registers = registers.value()};
 }
 
-void KernelCompiler::compile_all(std::span<const KernelSource> sources, int threads, const std::function<void()>& done) {
+void KernelCompiler::compile_all(std::span<const KernelSource> sources, int threads,
+                                 const std::function<void()>& done) {
   std::atomic<std::size_t> next{0};
   std::exception_ptr error;
   std::mutex error_mutex;

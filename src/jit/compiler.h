@@ -1,7 +1,7 @@
 #pragma once
 
-#include <map>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <span>
 #include <string>
@@ -24,18 +24,19 @@ struct CompiledKernel {
 /// serialised is slow by construction: that is a failure with the reason, not a kernel.
 Result<int> read_assembler_report(const std::string& log);
 
-/// Compiles the embedded kernel sources for one architecture, through a cache on disk (cache_directory()/kernels) keyed by
-/// all kernel sources, the options, the compiler's version and the architecture.
+/// Compiles the embedded kernel sources for one architecture, through a cache on disk (cache_directory()/kernels) keyed
+/// by all kernel sources, the options, the compiler's version and the architecture.
 class KernelCompiler {
  public:
   /// `compute_capability`: 90 for sm_90.
   explicit KernelCompiler(int compute_capability);
 
-  /// The kernel, or why it does not compile. Safe to call from several threads. Throws Error for a corrupt cache entry or a
-  /// cache that cannot be written.
+  /// The kernel, or why it does not compile. Safe to call from several threads. Throws Error for a corrupt cache entry
+  /// or a cache that cannot be written.
   Result<CompiledKernel> compile(const KernelSource& source);
 
-  /// Compiles these with `threads` threads; `done` is called after each, from any thread. Results are kept for compile().
+  /// Compiles these with `threads` threads; `done` is called after each, from any thread. Results are kept for
+  /// compile().
   void compile_all(std::span<const KernelSource> sources, int threads, const std::function<void()>& done);
 
   int compiled() const { return compiled_; }  ///< how many came from the compiler, not from the cache

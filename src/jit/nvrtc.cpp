@@ -14,7 +14,8 @@ namespace moetune {
 struct Nvrtc::Api {
   using Handle = struct NvrtcProgram*;
   int (*version)(int*, int*) = nullptr;
-  int (*create)(Handle*, const char* source, const char* name, int headers, const char* const* texts, const char* const* names) = nullptr;
+  int (*create)(Handle*, const char* source, const char* name, int headers, const char* const* texts,
+                const char* const* names) = nullptr;
   int (*compile)(Handle, int count, const char* const* options) = nullptr;
   int (*cubin_size)(Handle, std::size_t*) = nullptr;
   int (*cubin)(Handle, char*) = nullptr;
@@ -66,12 +67,14 @@ Nvrtc::Nvrtc() {
   library.load(api->error_string, "nvrtcGetErrorString");
   api->version(&version_.first, &version_.second);
   if (version_ < std::pair{12, 0})
-    throw Error(fmt::format("{} is version {}.{}; moe-tune needs NVRTC 12.0 or later (C++20)", library.name(), version_.first,
-                            version_.second));
+    throw Error(fmt::format("{} is version {}.{}; moe-tune needs NVRTC 12.0 or later (C++20)", library.name(),
+                            version_.first, version_.second));
   api_ = api.release();  // lives as long as the process, like the library
 }
 
-std::string Nvrtc::name() const { return fmt::format("nvrtc {}.{}", version_.first, version_.second); }
+std::string Nvrtc::name() const {
+  return fmt::format("nvrtc {}.{}", version_.first, version_.second);
+}
 
 Result<Nvrtc::Program> Nvrtc::compile(const std::string& source, const std::string& name,
                                       const std::vector<std::pair<std::string, std::string>>& headers,
@@ -87,8 +90,8 @@ Result<Nvrtc::Program> Nvrtc::compile(const std::string& source, const std::stri
   const auto failure = [&](int code, const std::string& log) {
     return Failure{Outcome::compile_error, fmt::format("{}: {}", api_->error_string(code), log)};
   };
-  if (const int code = api_->create(&handle, source.c_str(), name.c_str(), static_cast<int>(headers.size()), header_texts.data(),
-                                    header_names.data()))
+  if (const int code = api_->create(&handle, source.c_str(), name.c_str(), static_cast<int>(headers.size()),
+                                    header_texts.data(), header_names.data()))
     return failure(code, name);
   const auto destroy = [this](Api::Handle* h) { api_->destroy(h); };
   const std::unique_ptr<Api::Handle, decltype(destroy)> owner(&handle, destroy);

@@ -16,8 +16,8 @@ namespace {
 using nlohmann::ordered_json;
 
 int read_value(const ordered_json& value, std::string_view place) {
-  if (!value.is_number_integer() || value.get<double>() < 1 || value.get<double>() > std::numeric_limits<int>::max())
-    throw Error(fmt::format("{}: {} is no positive integer", place, value.dump()));
+  if (!value.is_number_integer() || value.get<double>() < 0 || value.get<double>() > std::numeric_limits<int>::max())
+    throw Error(fmt::format("{}: {} is not a whole number", place, value.dump()));
   return value.get<int>();
 }
 
@@ -137,8 +137,8 @@ void restrict_axis(SearchSpace& space, std::string_view assignment) {
     const std::string_view word = rest.substr(0, rest.find(','));
     int value = 0;
     const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-    if (error != std::errc{} || stop != word.data() + word.size() || value < 1)
-      throw Error(fmt::format("'{}': '{}' is no positive integer", assignment, word));
+    if (error != std::errc{} || stop != word.data() + word.size() || value < 0)
+      throw Error(fmt::format("'{}': '{}' is not a whole number", assignment, word));
     values.push_back(value);
     if (word.size() == rest.size()) break;
     rest.remove_prefix(word.size() + 1);

@@ -27,7 +27,7 @@ struct SearchSpace {
   std::vector<Config> neighbours(const Config& config) const;
 };
 
-/// Throws Error naming `origin` and the entry: unknown keys, values that are no positive integers, empty axes.
+/// Throws Error naming `origin` and the entry: unknown keys, values that are not whole numbers of 0 or more, empty axes.
 SearchSpace parse_search_space(std::string_view json, std::string_view origin);
 
 /// Pins or widens axes: "BLOCK_SIZE_M=64,128". Throws Error naming the known axes.

@@ -10,14 +10,14 @@ namespace moetune {
 namespace {
 
 Config mma_config(int m, int n, int k, int group, int warps, int stages) {
-  return {{"BLOCK_SIZE_M", m}, {"BLOCK_SIZE_N", n}, {"BLOCK_SIZE_K", k},
+  return {{"BLOCK_SIZE_M", m},     {"BLOCK_SIZE_N", n},  {"BLOCK_SIZE_K", k},
           {"GROUP_SIZE_M", group}, {"num_warps", warps}, {"num_stages", stages}};
 }
 
 /// A narrow tile, the smallest pipeline, the widest tile, 64-byte rows, rows wider than the swizzle's period, and more.
 std::vector<Config> configs() {
-  return {mma_config(16, 64, 64, 1, 4, 4),   mma_config(64, 64, 32, 8, 4, 2),   mma_config(128, 256, 64, 8, 8, 3),
-          mma_config(32, 32, 128, 4, 4, 3),  mma_config(16, 128, 256, 1, 8, 2), mma_config(256, 128, 32, 2, 8, 3),
+  return {mma_config(16, 64, 64, 1, 4, 4),    mma_config(64, 64, 32, 8, 4, 2),   mma_config(128, 256, 64, 8, 8, 3),
+          mma_config(32, 32, 128, 4, 4, 3),   mma_config(16, 128, 256, 1, 8, 2), mma_config(256, 128, 32, 2, 8, 3),
           mma_config(128, 128, 64, 16, 8, 4), mma_config(64, 256, 64, 1, 8, 2)};
 }
 
@@ -36,8 +36,10 @@ Verdict verify(Workload& workload, Impl impl, const Config& first, const Config&
   const auto run1 = built.value()->run(), run2 = built.value()->run();
   if (!run1 || !run2) return {.reason = (run1 ? run2 : run1).failure().reason};
   auto tokens = choose_tokens(problem, workload.routing(), workload.data().seed, 1e9);
-  const ReferenceRows reference = compute_reference(problem, impl, workload.routing(), workload.data(), std::move(tokens));
-  return judge(problem, workload.data(), reference, built.value()->read_rows(reference.tokens), run1.value(), run2.value());
+  const ReferenceRows reference =
+      compute_reference(problem, impl, workload.routing(), workload.data(), std::move(tokens));
+  return judge(problem, workload.data(), reference, built.value()->read_rows(reference.tokens), run1.value(),
+               run2.value());
 }
 
 /// Every config for both stages, both implementations, both kinds of data; the seed differs for each problem.
@@ -53,7 +55,8 @@ void check(const Problem& problem) {
         const Config &first = all[i], &second = all[(i + 3) % all.size()];
         const Verdict verdict = verify(*workload, impl, first, second);
         EXPECT_TRUE(verdict.passed) << to_line(problem) << " " << to_label(pipeline(impl, first, second)) << " exact "
-                                    << verdict.exact << ": " << verdict.reason << " (relative L2 " << verdict.relative_l2 << ")";
+                                    << verdict.exact << ": " << verdict.reason << " (relative L2 "
+                                    << verdict.relative_l2 << ")";
       }
   }
 }
@@ -66,31 +69,76 @@ Problem with(void (*change)(Problem&)) {
   return problem;
 }
 
-TEST(GpuPipeline, Base) { check(kBase); }
-TEST(GpuPipeline, OneToken) { check(with([](Problem& p) { p.M = 1; })); }
-TEST(GpuPipeline, OneTokenTokenTiles) { check(with([](Problem& p) { p.M = 1, p.E = 64, p.topk = 8; })); }
-TEST(GpuPipeline, OneChoice) { check(with([](Problem& p) { p.topk = 1; })); }
-TEST(GpuPipeline, OneExpert) { check(with([](Problem& p) { p.E = 1, p.topk = 1, p.M = 129; })); }
-TEST(GpuPipeline, AllExperts) { check(with([](Problem& p) { p.topk = p.E; })); }
-TEST(GpuPipeline, EmptyExperts) { check(with([](Problem& p) { p.E = 300, p.M = 100; })); }
-TEST(GpuPipeline, MostExperts) { check(with([](Problem& p) { p.E = 1024, p.M = 700, p.topk = 8, p.K = 64, p.N1 = 64, p.N2 = 64; })); }
-TEST(GpuPipeline, AllTokensToOneExpert) { check(with([](Problem& p) { p.M = 300, p.routing = {.kind = RoutingSpec::Kind::one_expert}; })); }
-TEST(GpuPipeline, Zipf) { check(with([](Problem& p) { p.M = 500, p.E = 32, p.topk = 4, p.routing = {.kind = RoutingSpec::Kind::zipf, .zipf_s = 1.2}; })); }
-TEST(GpuPipeline, Balanced) { check(with([](Problem& p) { p.M = 256, p.routing = {.kind = RoutingSpec::Kind::balanced}; })); }
-TEST(GpuPipeline, LeastK) { check(with([](Problem& p) { p.K = 8; })); }
-TEST(GpuPipeline, LeastEverything) { check({.M = 1, .K = 8, .N1 = 16, .N2 = 8, .E = 1, .topk = 1}); }
-TEST(GpuPipeline, JustPastATile) { check(with([](Problem& p) { p.M = 129, p.E = 1, p.topk = 1, p.K = 264, p.N1 = 528, p.N2 = 264; })); }
-TEST(GpuPipeline, Inner88) { check(with([](Problem& p) { p.N1 = 176; })); }
-TEST(GpuPipeline, Inner96) { check(with([](Problem& p) { p.N1 = 192; })); }
-TEST(GpuPipeline, Inner176) { check(with([](Problem& p) { p.N1 = 352; })); }
-TEST(GpuPipeline, Inner2880) { check(with([](Problem& p) { p.N1 = 5760, p.K = 2880, p.N2 = 2880, p.M = 70, p.E = 4; })); }
-TEST(GpuPipeline, OtherOutputWidth) { check(with([](Problem& p) { p.N2 = 88; })); }
-TEST(GpuPipeline, ManyRows) { check(with([](Problem& p) { p.M = 3000, p.E = 4, p.topk = 3; })); }
-TEST(GpuPipeline, SeveralRoutingBlocks) { check(with([](Problem& p) { p.M = 5000, p.topk = 8, p.E = 24, p.K = 64, p.N1 = 64, p.N2 = 64; })); }
+TEST(GpuPipeline, Base) {
+  check(kBase);
+}
+TEST(GpuPipeline, OneToken) {
+  check(with([](Problem& p) { p.M = 1; }));
+}
+TEST(GpuPipeline, OneTokenTokenTiles) {
+  check(with([](Problem& p) { p.M = 1, p.E = 64, p.topk = 8; }));
+}
+TEST(GpuPipeline, OneChoice) {
+  check(with([](Problem& p) { p.topk = 1; }));
+}
+TEST(GpuPipeline, OneExpert) {
+  check(with([](Problem& p) { p.E = 1, p.topk = 1, p.M = 129; }));
+}
+TEST(GpuPipeline, AllExperts) {
+  check(with([](Problem& p) { p.topk = p.E; }));
+}
+TEST(GpuPipeline, EmptyExperts) {
+  check(with([](Problem& p) { p.E = 300, p.M = 100; }));
+}
+TEST(GpuPipeline, MostExperts) {
+  check(with([](Problem& p) { p.E = 1024, p.M = 700, p.topk = 8, p.K = 64, p.N1 = 64, p.N2 = 64; }));
+}
+TEST(GpuPipeline, AllTokensToOneExpert) {
+  check(with([](Problem& p) { p.M = 300, p.routing = {.kind = RoutingSpec::Kind::one_expert}; }));
+}
+TEST(GpuPipeline, Zipf) {
+  check(with([](Problem& p) {
+    p.M = 500, p.E = 32, p.topk = 4, p.routing = {.kind = RoutingSpec::Kind::zipf, .zipf_s = 1.2};
+  }));
+}
+TEST(GpuPipeline, Balanced) {
+  check(with([](Problem& p) { p.M = 256, p.routing = {.kind = RoutingSpec::Kind::balanced}; }));
+}
+TEST(GpuPipeline, LeastK) {
+  check(with([](Problem& p) { p.K = 8; }));
+}
+TEST(GpuPipeline, LeastEverything) {
+  check({.M = 1, .K = 8, .N1 = 16, .N2 = 8, .E = 1, .topk = 1});
+}
+TEST(GpuPipeline, JustPastATile) {
+  check(with([](Problem& p) { p.M = 129, p.E = 1, p.topk = 1, p.K = 264, p.N1 = 528, p.N2 = 264; }));
+}
+TEST(GpuPipeline, Inner88) {
+  check(with([](Problem& p) { p.N1 = 176; }));
+}
+TEST(GpuPipeline, Inner96) {
+  check(with([](Problem& p) { p.N1 = 192; }));
+}
+TEST(GpuPipeline, Inner176) {
+  check(with([](Problem& p) { p.N1 = 352; }));
+}
+TEST(GpuPipeline, Inner2880) {
+  check(with([](Problem& p) { p.N1 = 5760, p.K = 2880, p.N2 = 2880, p.M = 70, p.E = 4; }));
+}
+TEST(GpuPipeline, OtherOutputWidth) {
+  check(with([](Problem& p) { p.N2 = 88; }));
+}
+TEST(GpuPipeline, ManyRows) {
+  check(with([](Problem& p) { p.M = 3000, p.E = 4, p.topk = 3; }));
+}
+TEST(GpuPipeline, SeveralRoutingBlocks) {
+  check(with([](Problem& p) { p.M = 5000, p.topk = 8, p.E = 24, p.K = 64, p.N1 = 64, p.N2 = 64; }));
+}
 
 TEST(GpuPipeline, EveryTypeActivationAndBias) {
   for (const DType dtype : {DType::bf16, DType::fp16})
-    for (const Activation activation : {Activation::silu, Activation::gelu, Activation::gelu_tanh, Activation::swigluoai})
+    for (const Activation activation :
+         {Activation::silu, Activation::gelu, Activation::gelu_tanh, Activation::swigluoai})
       for (const Bias bias : {Bias::none, Bias::b1, Bias::b2, Bias::both}) {
         Problem problem = kBase;
         problem.dtype = dtype;
@@ -112,8 +160,10 @@ TEST(GpuPipeline, RefillChangesTheRouting) {
     const auto run1 = built.value()->run(), run2 = built.value()->run();
     ASSERT_TRUE(run1 && run2);
     auto tokens = choose_tokens(kBase, workload->routing(), seed, 1e9);
-    const auto reference = compute_reference(kBase, Impl::merged, workload->routing(), workload->data(), std::move(tokens));
-    const Verdict verdict = judge(kBase, workload->data(), reference, built.value()->read_rows(reference.tokens), run1.value(), run2.value());
+    const auto reference =
+        compute_reference(kBase, Impl::merged, workload->routing(), workload->data(), std::move(tokens));
+    const Verdict verdict = judge(kBase, workload->data(), reference, built.value()->read_rows(reference.tokens),
+                                  run1.value(), run2.value());
     EXPECT_TRUE(verdict.passed) << verdict.reason;
   }
 }

@@ -36,12 +36,15 @@ class Compiler : public testing::Test {
 };
 
 TEST(AssemblerReport, ReadsRegistersAndRejectsSlowKernels) {
-  const std::string good = "    0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads\nptxas info    : Used 72 registers, used 1 barriers";
+  const std::string good =
+      "    0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads\nptxas info    : Used 72 registers, used 1 "
+      "barriers";
   ASSERT_TRUE(read_assembler_report(good));
   EXPECT_EQ(read_assembler_report(good).value(), 72);
   EXPECT_FALSE(read_assembler_report("0 bytes stack frame, 8 bytes spill stores, 8 bytes spill loads"));
   EXPECT_FALSE(read_assembler_report("16 bytes stack frame, 0 bytes spill stores"));
-  EXPECT_FALSE(read_assembler_report("(C7510) Potential Performance Loss: wgmma.mma_async instructions are serialized due to"));
+  EXPECT_FALSE(
+      read_assembler_report("(C7510) Potential Performance Loss: wgmma.mma_async instructions are serialized due to"));
 }
 
 TEST_F(Compiler, KeepsKernelsOnDisk) {
@@ -75,18 +78,36 @@ TEST_F(Compiler, AFailureIsAResultWithTheCompilersWords) {
 
 /// Every engine × stage × dtype × activation × bias on configs of every kind, for each architecture that is a target.
 TEST_F(Compiler, EveryKernelCompilesWithoutSpills) {
-  const std::vector<Config> configs{
-      {{"BLOCK_SIZE_M", 16}, {"BLOCK_SIZE_N", 64}, {"BLOCK_SIZE_K", 128}, {"GROUP_SIZE_M", 1}, {"num_warps", 4}, {"num_stages", 4}},
-      {{"BLOCK_SIZE_M", 64}, {"BLOCK_SIZE_N", 64}, {"BLOCK_SIZE_K", 32}, {"GROUP_SIZE_M", 8}, {"num_warps", 4}, {"num_stages", 2}},
-      {{"BLOCK_SIZE_M", 128}, {"BLOCK_SIZE_N", 256}, {"BLOCK_SIZE_K", 64}, {"GROUP_SIZE_M", 8}, {"num_warps", 8}, {"num_stages", 3}}};
-  std::vector<KernelSource> sources{{.path = "kernels/routing/kernel.cu", .defines = {}}, {.path = "kernels/data/kernel.cu", .defines = {}}};
+  const std::vector<Config> configs{{{"BLOCK_SIZE_M", 16},
+                                     {"BLOCK_SIZE_N", 64},
+                                     {"BLOCK_SIZE_K", 128},
+                                     {"GROUP_SIZE_M", 1},
+                                     {"num_warps", 4},
+                                     {"num_stages", 4}},
+                                    {{"BLOCK_SIZE_M", 64},
+                                     {"BLOCK_SIZE_N", 64},
+                                     {"BLOCK_SIZE_K", 32},
+                                     {"GROUP_SIZE_M", 8},
+                                     {"num_warps", 4},
+                                     {"num_stages", 2}},
+                                    {{"BLOCK_SIZE_M", 128},
+                                     {"BLOCK_SIZE_N", 256},
+                                     {"BLOCK_SIZE_K", 64},
+                                     {"GROUP_SIZE_M", 8},
+                                     {"num_warps", 8},
+                                     {"num_stages", 3}}};
+  std::vector<KernelSource> sources{{.path = "kernels/routing/kernel.cu", .defines = {}},
+                                    {.path = "kernels/data/kernel.cu", .defines = {}}};
   for (const DType dtype : {DType::bf16, DType::fp16})
-    for (const Activation activation : {Activation::silu, Activation::gelu, Activation::gelu_tanh, Activation::swigluoai}) {
-      Problem problem{.M = 64, .K = 256, .N1 = 512, .N2 = 256, .E = 8, .topk = 2, .dtype = dtype, .activation = activation};
+    for (const Activation activation :
+         {Activation::silu, Activation::gelu, Activation::gelu_tanh, Activation::swigluoai}) {
+      Problem problem{
+          .M = 64, .K = 256, .N1 = 512, .N2 = 256, .E = 8, .topk = 2, .dtype = dtype, .activation = activation};
       problem.bias = activation == Activation::swigluoai ? Bias::both : Bias::none;
       problem.weight_on_input = activation == Activation::gelu;
-      sources.push_back({.path = "kernels/elementwise/kernel.cu",
-                         .defines = {"DTYPE=" + std::string(to_string(dtype)), "ACTIVATION=" + std::string(to_string(activation))}});
+      sources.push_back(
+          {.path = "kernels/elementwise/kernel.cu",
+           .defines = {"DTYPE=" + std::string(to_string(dtype)), "ACTIVATION=" + std::string(to_string(activation))}});
       for (const Stage stage : {Stage::gemm1, Stage::gate, Stage::final})
         for (std::size_t i = 0; i < configs.size(); i++)
           sources.push_back(mma_kernel_plan(configs[i], stage, problem, i == 0).source);

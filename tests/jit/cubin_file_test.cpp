@@ -9,7 +9,8 @@
 namespace moetune {
 namespace {
 
-const CubinFile::Content kContent{.log = "ptxas info\nUsed 3 registers", .cubin = {'\x7f', 'E', 'L', 'F', '\0', '\n', '\xff'}};
+const CubinFile::Content kContent{.log = "ptxas info\nUsed 3 registers",
+                                  .cubin = {'\x7f', 'E', 'L', 'F', '\0', '\n', '\xff'}};
 
 TEST(CubinFile, ReadsBackWhatWasWritten) {
   TemporaryFolder folder;
@@ -30,7 +31,8 @@ TEST(CubinFile, NamesADamagedEntry) {
   const std::string good = read_file(path);
   std::string flipped = good;
   flipped.back() = static_cast<char>(flipped.back() ^ 1);
-  for (const std::string& bad : {std::string(), std::string("moe-tune cubin 1"), good.substr(0, good.size() - 1), good + "x", flipped}) {
+  for (const std::string& bad :
+       {std::string(), std::string("moe-tune cubin 1"), good.substr(0, good.size() - 1), good + "x", flipped}) {
     write_file_atomically(path, bad);
     try {
       file.read();

@@ -82,7 +82,7 @@ TEST(SearchSpace, NamesThePlaceAndTheEntry) {
   EXPECT_ERROR(parse(R"({"engine": "e", "axes": {"a": []}})"), "axis 'a'");
   EXPECT_ERROR(parse(R"({"engine": "e", "axes": {"a": 4}})"), "axis 'a'");
   EXPECT_ERROR(parse(R"({"engine": "e", "axes": {"": [4]}})"), "no name");
-  for (const char* const value : {"0", "-1", "1.5", "\"4\"", "true", "4294967296", "1e300"}) {
+  for (const char* const value : {"-1", "1.5", "\"4\"", "true", "4294967296", "1e300"}) {
     EXPECT_ERROR(parse(std::string(R"({"engine": "e", "axes": {"a": [1, )") + value + "]}}"), "axis 'a': ");
   }
   EXPECT_ERROR(parse(R"({"engine": "e", "axes": {"a": [1]}, "axis": 1})"), "unknown key 'axis'");
@@ -90,7 +90,7 @@ TEST(SearchSpace, NamesThePlaceAndTheEntry) {
   EXPECT_ERROR(parse(R"({"engine": "e", "axes": {"a": [1]}, "presets": {"p": {"b": 1}}})"),
                "preset 'p': 'b' is no axis: use a");
   EXPECT_ERROR(parse(R"({"engine": "e", "axes": {"a": [1]}, "presets": {"p": {}}})"), "preset 'p': 'a' is missing");
-  EXPECT_ERROR(parse(R"({"engine": "e", "axes": {"a": [1]}, "presets": {"p": {"a": 0}}})"), "no positive integer");
+  EXPECT_ERROR(parse(R"({"engine": "e", "axes": {"a": [1]}, "presets": {"p": {"a": -1}}})"), "not a whole number");
 }
 
 TEST(RestrictAxis, PinsOrWidens) {
@@ -106,9 +106,9 @@ TEST(RestrictAxis, NamesTheKnownAxesAndLeavesTheSpaceAsItWas) {
   EXPECT_ERROR(restrict_axis(changed, "BLOCK_M=64"),
                "unknown axis 'BLOCK_M' of engine mma: use BLOCK_SIZE_M, num_warps");
   EXPECT_ERROR(restrict_axis(changed, "num_warps"), "gives no values");
-  for (const char* const text : {"num_warps=", "num_warps=4,", "num_warps=x", "num_warps=0", "num_warps=-4",
+  for (const char* const text : {"num_warps=", "num_warps=4,", "num_warps=x", "num_warps=-4",
                                  "num_warps=4x", "num_warps= 4", "num_warps=99999999999"})
-    EXPECT_ERROR(restrict_axis(changed, text), "no positive integer");
+    EXPECT_ERROR(restrict_axis(changed, text), "not a whole number");
   EXPECT_EQ(changed.axes[1].values, (std::vector{4, 8}));
 }
 

@@ -22,7 +22,8 @@ class CudaDevice final : public Device {
 
   Ceilings measure_ceilings() override {
     gpu_->use();
-    return {.read_bytes_per_s = cuda::measure_read_bandwidth(*gpu_), .matrix_flops_per_s = cuda::measure_matrix_rate(*gpu_)};
+    return {.read_bytes_per_s = cuda::measure_read_bandwidth(*gpu_),
+            .matrix_flops_per_s = cuda::measure_matrix_rate(*gpu_)};
   }
 
   void prepare(const Problem& problem, std::span<const std::pair<Stage, StageConfig>> configs,

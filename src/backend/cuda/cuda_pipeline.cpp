@@ -10,19 +10,25 @@ namespace {
 
 constexpr unsigned kElementwiseThreads = 256;
 
-unsigned blocks_for(std::int64_t items, unsigned per_block) { return static_cast<unsigned>((items + per_block - 1) / per_block); }
+unsigned blocks_for(std::int64_t items, unsigned per_block) {
+  return static_cast<unsigned>((items + per_block - 1) / per_block);
+}
 
 /// The first GEMM's tables are the first ones.
-std::size_t table_of(Stage stage) { return stage == Stage::final ? 1 : 0; }
+std::size_t table_of(Stage stage) {
+  return stage == Stage::final ? 1 : 0;
+}
 
 KernelSource elementwise_source(const Problem& problem) {
   return {.path = "kernels/elementwise/kernel.cu",
-          .defines = {fmt::format("DTYPE={}", to_string(problem.dtype)), fmt::format("ACTIVATION={}", to_string(problem.activation))}};
+          .defines = {fmt::format("DTYPE={}", to_string(problem.dtype)),
+                      fmt::format("ACTIVATION={}", to_string(problem.activation))}};
 }
 
 }  // namespace
 
-CudaPipeline::CudaPipeline(std::shared_ptr<Gpu> gpu, const Problem& problem, const ProblemBuffers& buffers, const PipelineConfig& config)
+CudaPipeline::CudaPipeline(std::shared_ptr<Gpu> gpu, const Problem& problem, const ProblemBuffers& buffers,
+                           const PipelineConfig& config)
     : gpu_(std::move(gpu)), problem_(problem), buffers_(buffers), token_tiles_(uses_token_tiles(problem)) {
   for (const Stage stage : stages_of(config.impl)) {
     switch (stage) {
@@ -131,7 +137,9 @@ void CudaPipeline::add_combine() {
   // Few tokens: small blocks, so that the loads are spread over many SMs.
   const std::int64_t pieces = problem_.M * problem_.N2 / 8;
   const unsigned threads = pieces < 64 * 1024 ? 64 : kElementwiseThreads;
-  Launch launch{.function = gpu_->load(elementwise_source(problem_), "moe_sum"), .grid = blocks_for(pieces, threads), .block = threads};
+  Launch launch{.function = gpu_->load(elementwise_source(problem_), "moe_sum"),
+                .grid = blocks_for(pieces, threads),
+                .block = threads};
   launch.set_arguments(CombineArguments{.in = buffers_.cache3.as<const unsigned short>(),
                                         .out = buffers_.out.as<unsigned short>(),
                                         .tokens = problem_.M,
@@ -193,7 +201,9 @@ std::vector<Launch> CudaPipeline::launches(std::optional<Stage> stage) const {
   return wanted;
 }
 
-Result<std::vector<double>> CudaPipeline::time(int n, const TimingOptions& options) { return time(std::nullopt, n, options); }
+Result<std::vector<double>> CudaPipeline::time(int n, const TimingOptions& options) {
+  return time(std::nullopt, n, options);
+}
 
 Result<std::vector<double>> CudaPipeline::time_stage(Stage stage, int n, const TimingOptions& options) {
   return time(std::optional(stage), n, options);
@@ -203,7 +213,8 @@ Result<std::vector<double>> CudaPipeline::time(std::optional<Stage> stage, int n
   try {
     gpu_->use();
     const std::vector<Launch> work = launches(stage);
-    if (work.empty()) return std::vector<double>(static_cast<std::size_t>(n), 0.0);  // a stage that this problem does without
+    if (work.empty())
+      return std::vector<double>(static_cast<std::size_t>(n), 0.0);  // a stage that this problem does without
     const auto enqueue_all = [&] {
       for (const Launch& launch : work) gpu_->enqueue(launch);
     };

@@ -11,7 +11,8 @@ namespace moetune::cuda {
 class CudaPipeline final : public Pipeline {
  public:
   /// Loads every kernel. Throws DeviceError where one does not compile or does not fit. `buffers` outlive the pipeline.
-  CudaPipeline(std::shared_ptr<Gpu> gpu, const Problem& problem, const ProblemBuffers& buffers, const PipelineConfig& config);
+  CudaPipeline(std::shared_ptr<Gpu> gpu, const Problem& problem, const ProblemBuffers& buffers,
+               const PipelineConfig& config);
 
   Result<OutputScan> run() override;
   std::vector<float> read_rows(std::span<const std::int64_t> tokens) override;

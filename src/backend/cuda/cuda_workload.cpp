@@ -12,15 +12,18 @@
 
 namespace moetune::cuda {
 
-bool uses_token_tiles(const Problem& problem) { return 4 * problem.slots() <= problem.E; }
+bool uses_token_tiles(const Problem& problem) {
+  return 4 * problem.slots() <= problem.E;
+}
 
 RouteShape route_shape(const Problem& problem) {
-  // One block up to 8192 slots: a second launch costs more than the walk. Above, at most 128 blocks, since each reads the
-  // counts of all.
-  constexpr std::int64_t kOneBlock = 8192, kSlotsPerBlock = 4096, kMostBlocks = 128;
+  // One block up to 4096 slots: a second launch costs more than the walk. Above, at most 128 blocks, since each reads
+  // the counts of all.
+  constexpr std::int64_t kOneBlock = 4096, kSlotsPerBlock = 2048, kMostBlocks = 128;
   const std::int64_t slots = problem.slots();
   RouteShape shape;
-  shape.blocks = slots <= kOneBlock ? 1 : static_cast<int>(std::min(kMostBlocks, (slots + kSlotsPerBlock - 1) / kSlotsPerBlock));
+  shape.blocks =
+      slots <= kOneBlock ? 1 : static_cast<int>(std::min(kMostBlocks, (slots + kSlotsPerBlock - 1) / kSlotsPerBlock));
   const std::int64_t share = (slots + shape.blocks - 1) / shape.blocks;
   const int most_warps = problem.E <= 512 ? 32 : 16;  // a counter per warp and expert in shared memory
   while (shape.warps < most_warps && shape.warps * 32 < share) shape.warps *= 2;
@@ -36,17 +39,33 @@ std::vector<std::int64_t> ProblemBuffers::sizes(const Problem& p) {
   const auto tensor = [&](Tensor which) { return 2 * element_count(p, which); };
   const std::int64_t slots = p.slots();
   const std::int64_t tiles = tile_bound(slots, p.E, kLeastBlockM) * static_cast<std::int64_t>(sizeof(RowTile));
-  return {tensor(Tensor::hidden), tensor(Tensor::w1), tensor(Tensor::b1), tensor(Tensor::w2), tensor(Tensor::b2), 4 * slots, 4 * slots,
-          4 * route_shape(p).blocks * p.E, 4 * (p.E + 1), 4 * slots, 4 * slots, tiles, tiles, 2 * static_cast<std::int64_t>(sizeof(int)),
-          2 * slots * p.N1, 2 * slots * p.inner(), 2 * slots * p.N2, 2 * p.M * p.N2,
+  return {tensor(Tensor::hidden),
+          tensor(Tensor::w1),
+          tensor(Tensor::b1),
+          tensor(Tensor::w2),
+          tensor(Tensor::b2),
+          4 * slots,
+          4 * slots,
+          4 * route_shape(p).blocks * p.E,
+          4 * (p.E + 1),
+          4 * slots,
+          4 * slots,
+          tiles,
+          tiles,
+          2 * static_cast<std::int64_t>(sizeof(int)),
+          2 * slots * p.N1,
+          2 * slots * p.inner(),
+          2 * slots * p.N2,
+          2 * p.M * p.N2,
           static_cast<std::int64_t>(sizeof(ScanResult))};
 }
 
 ProblemBuffers::ProblemBuffers(const Driver& driver, const Problem& problem) {
   const std::vector<std::int64_t> bytes = sizes(problem);
-  Buffer* const members[] = {&hidden,       &w1,        &b1,       &w2,       &b2,          &topk_ids, &topk_weights,
-                             &block_counts, &expert_offsets, &sorted_slots, &slot_rows, &tiles[0], &tiles[1], &tile_counts,
-                             &cache1,       &cache2,    &cache3,   &out,      &scan};
+  Buffer* const members[] = {
+      &hidden,         &w1,           &b1,        &w2,       &b2,       &topk_ids,    &topk_weights, &block_counts,
+      &expert_offsets, &sorted_slots, &slot_rows, &tiles[0], &tiles[1], &tile_counts, &cache1,       &cache2,
+      &cache3,         &out,          &scan};
   for (std::size_t i = 0; i < bytes.size(); i++) *members[i] = Buffer(driver, static_cast<std::size_t>(bytes[i]));
 }
 
@@ -69,7 +88,8 @@ void CudaWorkload::refill(const DataSpec& data) {
     fill(Tensor::b2, buffers_.b2);
     gpu_->wait();
   } catch (const DeviceError& error) {
-    throw Error(fmt::format("{}: filling the inputs of {} failed: {}", gpu_->info().id, to_line(problem_), error.failure.reason));
+    throw Error(fmt::format("{}: filling the inputs of {} failed: {}", gpu_->info().id, to_line(problem_),
+                            error.failure.reason));
   }
 }
 
@@ -87,7 +107,8 @@ void CudaWorkload::fill(Tensor tensor, const Buffer& buffer) {
 Result<std::unique_ptr<Pipeline>> CudaWorkload::build(const PipelineConfig& config) {
   for (const Stage stage : tunable_stages_of(config.impl)) {
     const auto found = config.stages.find(stage);
-    if (found == config.stages.end()) return Failure{Outcome::invalid, fmt::format("no config for the stage {}", to_string(stage))};
+    if (found == config.stages.end())
+      return Failure{Outcome::invalid, fmt::format("no config for the stage {}", to_string(stage))};
     const Engine& engine = find_engine(found->second.engine);
     if (const auto reason = engine.why_invalid(found->second.config, stage, problem_, gpu_->info()))
       return Failure{Outcome::invalid, fmt::format("{}: {}", to_string(stage), *reason)};

@@ -11,8 +11,8 @@ namespace moetune::cuda {
 /// The smallest BLOCK_SIZE_M of any engine: sizes the tile tables.
 inline constexpr int kLeastBlockM = 16;
 
-/// Slots so few that they hardly share an expert: each gets a tile of its own and no routing runs. vLLM's fused_moe draws the
-/// line in the same place, 4·slots <= E.
+/// Slots so few that they hardly share an expert: each gets a tile of its own and no routing runs. vLLM's fused_moe
+/// draws the line in the same place, 4·slots <= E.
 bool uses_token_tiles(const Problem& problem);
 
 /// How the routing kernels are launched.

@@ -11,7 +11,8 @@ namespace {
 Result<const Driver*> load() {
   const SharedLibrary library({"libcuda.so.1"});
   if (!library.is_open())
-    return Failure{Outcome::skipped, fmt::format("no NVIDIA driver was found ({}): install the driver of your GPU", library.error())};
+    return Failure{Outcome::skipped,
+                   fmt::format("no NVIDIA driver was found ({}): install the driver of your GPU", library.error())};
   static Driver d;
   try {
     library.load(d.init, "cuInit");
@@ -54,7 +55,8 @@ Result<const Driver*> load() {
   } catch (const Error& error) {
     return Failure{Outcome::skipped, fmt::format("{} (driver 12.0 or later is needed)", error.what())};
   }
-  if (const int code = d.init(0)) return Failure{Outcome::skipped, fmt::format("the NVIDIA driver found no usable GPU: {}", d.describe(code))};
+  if (const int code = d.init(0))
+    return Failure{Outcome::skipped, fmt::format("the NVIDIA driver found no usable GPU: {}", d.describe(code))};
   return &d;
 }
 
@@ -73,7 +75,7 @@ std::string Driver::describe(int code) const {
 
 void Driver::check(int code, const char* what) const {
   if (code == 0) return;
-  const Outcome outcome = code == kErrorOutOfMemory ? Outcome::out_of_memory
+  const Outcome outcome = code == kErrorOutOfMemory                                          ? Outcome::out_of_memory
                           : code == kErrorInvalidValue || code == kErrorLaunchOutOfResources ? Outcome::launch_error
                                                                                              : Outcome::runtime_error;
   throw DeviceError{{outcome, fmt::format("{}: {}", what, describe(code))}};

@@ -8,9 +8,9 @@
 
 namespace moetune::cuda {
 
-// The part of the CUDA driver interface (docs.nvidia.com/cuda/cuda-driver-api) that moe-tune uses. Declared here so that
-// the binary builds without a CUDA toolkit and starts without a driver; tests/backend/driver_abi_test.cpp compares it with
-// cuda.h where that is installed.
+// The part of the CUDA driver interface (docs.nvidia.com/cuda/cuda-driver-api) that moe-tune uses. Declared here so
+// that the binary builds without a CUDA toolkit and starts without a driver; tests/backend/driver_abi_test.cpp compares
+// it with cuda.h where that is installed.
 using DevicePointer = unsigned long long;
 using Context = struct CudaContext*;
 using Module = struct CudaModule*;

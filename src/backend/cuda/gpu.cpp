@@ -19,7 +19,8 @@ const Driver& require_driver() {
 
 std::string uuid_text(const unsigned char (&bytes)[16]) {
   std::string text = "GPU-";
-  for (int i = 0; i < 16; i++) text += fmt::format("{}{:02x}", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", bytes[i]);
+  for (int i = 0; i < 16; i++)
+    text += fmt::format("{}{:02x}", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", bytes[i]);
   return text;
 }
 
@@ -30,8 +31,9 @@ Gpu::Gpu(int index) : driver_(require_driver()), index_(index) {
   int count = 0;
   d.check(d.device_count(&count), "counting GPUs");
   if (index >= count)
-    throw Error(fmt::format("there is no GPU cuda:{}: this machine shows {} (CUDA_VISIBLE_DEVICES hides GPUs)", index, count),
-                ExitCode::no_device);
+    throw Error(
+        fmt::format("there is no GPU cuda:{}: this machine shows {} (CUDA_VISIBLE_DEVICES hides GPUs)", index, count),
+        ExitCode::no_device);
   int device = 0;
   d.check(d.device_get(&device, index), "opening the GPU");
   index_ = device;
@@ -53,7 +55,8 @@ Gpu::Gpu(int index) : driver_(require_driver()), index_(index) {
            .id = fmt::format("cuda:{}", index),
            .name = name,
            .uuid = uuid_text(uuid),
-           .compute_capability = 10 * attribute(Attribute::compute_capability_major) + attribute(Attribute::compute_capability_minor),
+           .compute_capability =
+               10 * attribute(Attribute::compute_capability_major) + attribute(Attribute::compute_capability_minor),
            .multiprocessors = attribute(Attribute::multiprocessor_count),
            .l2_bytes = attribute(Attribute::l2_cache_size),
            .memory_bytes = static_cast<std::int64_t>(memory),
@@ -63,8 +66,8 @@ Gpu::Gpu(int index) : driver_(require_driver()), index_(index) {
            .driver = fmt::format("{}.{}", version / 1000, version % 1000 / 10),
            .compiler = Nvrtc::instance().name()};
   if (info_.compute_capability < 80)
-    throw Error(fmt::format("{} has compute capability {}.{}: moe-tune's kernels need 8.0 or later; use --device cpu", info_.name,
-                            info_.compute_capability / 10, info_.compute_capability % 10),
+    throw Error(fmt::format("{} has compute capability {}.{}: moe-tune's kernels need 8.0 or later; use --device cpu",
+                            info_.name, info_.compute_capability / 10, info_.compute_capability % 10),
                 ExitCode::no_device);
 
   d.check(d.primary_context_retain(&context_, device), "opening a context on the GPU");
@@ -80,7 +83,8 @@ Gpu::Gpu(int index) : driver_(require_driver()), index_(index) {
   flush_ = {.function = load({.path = "kernels/data/kernel.cu", .defines = {}}, "read_memory"),
             .grid = static_cast<unsigned>(info_.multiprocessors * 4),
             .block = 512};
-  flush_.set_arguments(ReadArguments{.in = flush_buffer_.as<void>(), .count = bytes / 16, .sink = sink_.as<unsigned>()});
+  flush_.set_arguments(
+      ReadArguments{.in = flush_buffer_.as<void>(), .count = bytes / 16, .sink = sink_.as<unsigned>()});
   wait();
 }
 
@@ -100,7 +104,9 @@ std::int64_t Gpu::free_bytes() const {
   return static_cast<std::int64_t>(free);
 }
 
-void Gpu::use() const { driver_.check(driver_.context_set_current(context_), "selecting the GPU's context"); }
+void Gpu::use() const {
+  driver_.check(driver_.context_set_current(context_), "selecting the GPU's context");
+}
 
 Function Gpu::load(const KernelSource& source, const std::string& entry, int shared_bytes) {
   auto found = modules_.find(source);
@@ -114,7 +120,8 @@ Function Gpu::load(const KernelSource& source, const std::string& entry, int sha
   Function function = nullptr;
   driver_.check(driver_.module_function(&function, found->second, entry.c_str()), "finding a kernel");
   if (shared_bytes > 48 * 1024)
-    driver_.check(driver_.function_set_attribute(function, kMaxDynamicSharedSize, shared_bytes), "reserving shared memory");
+    driver_.check(driver_.function_set_attribute(function, kMaxDynamicSharedSize, shared_bytes),
+                  "reserving shared memory");
   return function;
 }
 
@@ -145,9 +152,13 @@ ReadyGraph Gpu::record(const std::function<void()>& enqueue_all) const {
   return ReadyGraph(driver_, graph);
 }
 
-void Gpu::wait() const { driver_.check(driver_.stream_synchronize(stream_), "running on the GPU"); }
+void Gpu::wait() const {
+  driver_.check(driver_.stream_synchronize(stream_), "running on the GPU");
+}
 
-void Gpu::flush_cache() { enqueue(flush_); }
+void Gpu::flush_cache() {
+  enqueue(flush_);
+}
 
 std::vector<double> Gpu::time(int n, const std::function<void()>& before, const std::function<void()>& work) {
   for (int i = 0; i < n; i++) {

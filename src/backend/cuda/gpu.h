@@ -18,7 +18,8 @@ namespace moetune::cuda {
 struct Launch {
   Function function = nullptr;
   unsigned grid = 1, block = 1, shared_bytes = 0;
-  /// May start before the launch ahead of it in the stream has ended: it waits by itself (kernels/ptx/grid_dependency.cuh).
+  /// May start before the launch ahead of it in the stream has ended: it waits by itself
+  /// (kernels/ptx/grid_dependency.cuh).
   bool overlaps_predecessor = false;
   std::vector<char> arguments;  ///< the bytes of the kernel's one parameter
 

@@ -24,8 +24,9 @@ struct Blas {
   int (*create)(Handle*) = nullptr;
   int (*destroy)(Handle) = nullptr;
   int (*set_stream)(Handle, Stream) = nullptr;
-  int (*gemm)(Handle, int op_a, int op_b, int m, int n, int k, const void* alpha, const void* a, int a_type, int lda, const void* b,
-              int b_type, int ldb, const void* beta, void* c, int c_type, int ldc, int compute_type, int algorithm) = nullptr;
+  int (*gemm)(Handle, int op_a, int op_b, int m, int n, int k, const void* alpha, const void* a, int a_type, int lda,
+              const void* b, int b_type, int ldb, const void* beta, void* c, int c_type, int ldc, int compute_type,
+              int algorithm) = nullptr;
   static constexpr int kTransposed = 1, kPlain = 0, kBf16 = 14, kComputeFp32 = 68, kDefaultAlgorithm = -1;
 };
 
@@ -76,9 +77,9 @@ double measure_matrix_rate(Gpu& gpu) {
   const float one = 1, zero = 0;
   int status = 0;
   const auto multiply = [&] {
-    status |= blas.gemm(handle, Blas::kTransposed, Blas::kPlain, kSide, kSide, kSide, &one, a.as<void>(), Blas::kBf16, kSide,
-                        b.as<void>(), Blas::kBf16, kSide, &zero, c.as<void>(), Blas::kBf16, kSide, Blas::kComputeFp32,
-                        Blas::kDefaultAlgorithm);
+    status |= blas.gemm(handle, Blas::kTransposed, Blas::kPlain, kSide, kSide, kSide, &one, a.as<void>(), Blas::kBf16,
+                        kSide, b.as<void>(), Blas::kBf16, kSide, &zero, c.as<void>(), Blas::kBf16, kSide,
+                        Blas::kComputeFp32, Blas::kDefaultAlgorithm);
   };
   gpu.time(3, kNothing, multiply);
   std::vector<double> us;

@@ -35,7 +35,9 @@ ReadyGraph::~ReadyGraph() {
   if (exec_ != nullptr) driver_->graph_exec_destroy(exec_);
 }
 
-void ReadyGraph::launch(Stream stream) const { driver_->check(driver_->graph_launch(exec_, stream), "launching a graph"); }
+void ReadyGraph::launch(Stream stream) const {
+  driver_->check(driver_->graph_launch(exec_, stream), "launching a graph");
+}
 
 Timers::~Timers() {
   for (const auto& [begin, end] : events_) {

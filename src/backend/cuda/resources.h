@@ -26,12 +26,14 @@ class Buffer {
   }
   template <class T>
   void upload(std::span<const T> values) const {
-    if (!values.empty()) driver_->check(driver_->copy_to_device(address_, values.data(), values.size_bytes()), "copying to the device");
+    if (!values.empty())
+      driver_->check(driver_->copy_to_device(address_, values.data(), values.size_bytes()), "copying to the device");
   }
   template <class T>
   void download(std::span<T> values, std::size_t first = 0) const {
     if (!values.empty())
-      driver_->check(driver_->copy_to_host(values.data(), address_ + first * sizeof(T), values.size_bytes()), "copying from the device");
+      driver_->check(driver_->copy_to_host(values.data(), address_ + first * sizeof(T), values.size_bytes()),
+                     "copying from the device");
   }
 
  private:
