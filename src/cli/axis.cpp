@@ -74,11 +74,11 @@ std::vector<std::string_view> split_list(std::string_view name, std::string_view
   }
 }
 
-std::vector<std::int64_t> parse_axis(std::string_view name, std::string_view text) {
+std::vector<std::int64_t> parse_axis(std::string_view name, std::string_view text, std::int64_t least) {
   std::vector<std::int64_t> values;
   for (const std::string_view part : split_list(name, text)) {
     for (const std::int64_t value : parse_part(name, part)) {
-      if (value <= 0) fail(name, part, "values must be above 0");
+      if (value < least) fail(name, part, fmt::format("values must be {} or more", least));
       if (std::find(values.begin(), values.end(), value) == values.end()) values.push_back(value);
     }
   }

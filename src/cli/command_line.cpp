@@ -112,8 +112,7 @@ void fail_unknown_argument(const CLI::App& app, const std::string& argument) {
       names.emplace_back(row.name);
       known += fmt::format("{}{}", known.empty() ? "" : ", ", row.name);
     }
-    throw Error(fmt::format("unknown subcommand '{}'{} There are {}", argument,
-                            suggest(argument, names).empty() ? "." : suggest(argument, names), known));
+    throw Error(fmt::format("unknown subcommand '{}'{}; there are {}", argument, suggest(argument, names), known));
   }
   throw Error(fmt::format("unexpected argument '{}'; see `moe-tune {}--help`", argument, place));
 }

@@ -62,9 +62,6 @@ std::map<Stage, StageConfig> StageConfigOptions::parse() const {
       throw Error(fmt::format("--config '{}': engine {} has no '{}'; its keys: {}{}", text, engine.name, key,
                               fmt::join(names, ", "), suggest(key, names)));
     }
-    for (const std::string_view key : engine.parameters) {
-      if (!config.config.find(key)) throw Error(fmt::format("--config '{}': '{}' is missing", text, key));
-    }
     if (!parsed.emplace(stage, std::move(config)).second)
       throw Error(fmt::format("--config is given twice for stage '{}'", to_string(stage)));
   }
@@ -114,7 +111,7 @@ SpaceOptions::Spaces SpaceOptions::spaces(Backend backend) const {
       if ((dot != argument.npos) != of_one_stage) continue;
       const std::string name = of_one_stage ? argument.substr(dot + 1, equals - dot - 1) : argument.substr(0, equals);
       const std::string assignment =
-          fmt::format("{}={}", name, fmt::join(parse_axis("-c " + argument, argument.substr(equals + 1)), ","));
+          fmt::format("{}={}", name, fmt::join(parse_axis("-c " + argument, argument.substr(equals + 1), 0), ","));
       bool known = false;
       for (const Engine* engine : spaces.engines) {
         const std::string key(engine->name);

@@ -28,16 +28,16 @@ std::string suggest(std::string_view name, std::span<const std::string> names) {
   std::vector<std::pair<std::size_t, std::string>> near;
   for (const std::string& each : names) {
     const std::size_t distance = edit_distance(name, each);
-    if (distance <= 1 + name.size() / 4)
+    if (distance <= 1 + name.size() / 5)
       near.emplace_back(distance, each);
     else if (name.size() >= 3 && each.starts_with(name))
       near.emplace_back(name.size(), each);
   }
   std::sort(near.begin(), near.end());
   if (near.empty()) return "";
-  std::string text = "; did you mean '" + near[0].second + "'";
+  std::string text = " (did you mean '" + near[0].second + "'";
   if (near.size() > 1) text += " or '" + near[1].second + "'";
-  return text + "?";
+  return text + "?)";
 }
 
 }  // namespace moetune

@@ -25,12 +25,18 @@ std::unique_ptr<Device> DeviceOptions::open(bool quiet) const {
   return device;
 }
 
+void add_seed_option(CLI::App& app, std::uint64_t& seed) {
+  app.add_option("--seed", seed, "Seed of data, routing and search")
+      ->group("Measuring")
+      ->type_name("N")
+      ->capture_default_str()
+      // CLI11 would wrap a negative one round.
+      ->check([](const std::string& text) { return text.starts_with('-') ? "--seed must be 0 or more" : std::string(); });
+}
+
 void TimingFlags::add_to(CLI::App& app) {
   const std::string group = "Measuring";
-  app.add_option("--seed", seed, "Seed of data, routing and search")
-      ->group(group)
-      ->type_name("N")
-      ->capture_default_str();
+  add_seed_option(app, seed);
   app.add_option("--cache", cache, "cold: the last-level cache is flushed before every sample; warm: it is not")
       ->group(group)
       ->type_name("STATE")

@@ -23,6 +23,9 @@ struct DeviceOptions {
   std::unique_ptr<Device> open(bool quiet) const;
 };
 
+/// --seed
+void add_seed_option(CLI::App& app, std::uint64_t& seed);
+
 /// --seed, --cache, --launch
 struct TimingFlags {
   std::uint64_t seed = 1;

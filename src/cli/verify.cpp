@@ -70,10 +70,7 @@ class VerifyCommand final : public Command {
         ->group("Measuring")
         ->type_name("LIST")
         ->capture_default_str();
-    app.add_option("--seed", seed_, "Seed of data, routing and sampled configs")
-        ->group("Measuring")
-        ->type_name("N")
-        ->capture_default_str();
+    add_seed_option(app, seed_);
     app.add_flag("-q,--quiet", quiet_, "Print what fails and the count, not every line")->group("Output");
     app.footer(
         "Without a problem: a set of small corner shapes. The reference is computed on the host in fp64; on large "

@@ -47,11 +47,11 @@ std::string table_row(const ReportRow& row) {
   const Best& best = row.best;
   const bool merged = best.config.impl == Impl::merged;
   const std::string versus = best.versus_three_kernel ? ratio_text(*best.versus_three_kernel) : merged ? "–" : "1";
-  return fmt::format("| {} | {} | {:.2f} [{:.2f}, {:.2f}] | {:.3g} | {:.0f} | {} | {} | {} | `{}`{} |\n",
-                     best.problem.M, escape(to_string(best.config.impl)), best.time.median_us, best.time.ci_low_us,
-                     best.time.ci_high_us, row.tflops(), row.gbps(), known(100 * best.roofline_fraction(), 1), versus,
-                     merged ? known(best.ceiling, 3) : "", stage_labels(best.config),
-                     best.verdict.passed ? "" : " **not verified**");
+  return fmt::format("| {} | {} | {:.2f} [{:.2f}, {:.2f}] | {} | {} | {} | {} | {} | `{}`{} |\n", best.problem.M,
+                     escape(to_string(best.config.impl)), best.time.median_us, best.time.ci_low_us,
+                     best.time.ci_high_us, format_figure(row.tflops()), format_figure(row.gbps()),
+                     known(100 * best.roofline_fraction(), 1), versus, merged ? known(best.ceiling, 3) : "",
+                     stage_labels(best.config), best.verdict.passed ? "" : " **not verified**");
 }
 
 std::string stage_table(const RowGroup& group) {

@@ -79,6 +79,11 @@ std::vector<RowGroup> group_rows(const Report& report) {
   return groups;
 }
 
+std::string format_figure(double value) {
+  const int digits = value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : value >= 0.1 ? 3 : 4;
+  return fmt::format("{:.{}f}", value, digits);
+}
+
 std::string stage_labels(const PipelineConfig& config) {
   std::string text;
   for (const auto& [stage, stage_config] : config.stages)

@@ -44,6 +44,9 @@ struct RowGroup {
 /// Points into `report`.
 std::vector<RowGroup> group_rows(const Report& report);
 
+/// About three digits, never an exponent: "0.0082", "7.50", "71.4", "2857".
+std::string format_figure(double value);
+
 /// "gate[mma bm16.bn64…] final[mma bm32…]"
 std::string stage_labels(const PipelineConfig& config);
 

@@ -1,0 +1,50 @@
+"""`moe-tune bench`: Google Benchmark's output and options over verified pipelines."""
+
+import json
+
+from moetune import SMALL, CliTest, main
+
+
+class Bench(CliTest):
+    def bench(self, *args, **kwargs):
+        stdout, _ = self.run_tool("bench", *args, "--benchmark_format=json", "--benchmark_min_time=0.001", "-q", **kwargs)
+        return json.loads(stdout)
+
+    def test_both_implementations_by_default(self):
+        output = self.bench(*SMALL)
+        names = [each["name"] for each in output["benchmarks"]]
+        self.assertEqual(len(names), 2)
+        self.assertTrue(any("/merged/" in name for name in names) and any("/three_kernel/" in name for name in names))
+        for each in output["benchmarks"]:
+            self.assertGreater(each["real_time"], 0)
+            self.assertGreater(each["FLOP/s"], 0)
+            self.assertGreater(each["of_roofline"], 0)
+        self.assertIn("device", output["context"])
+
+    def test_stages(self):
+        names = " ".join(each["name"] for each in self.bench(*SMALL, "--stages")["benchmarks"])
+        for stage in ["route", "gemm1", "activate", "gate", "final", "combine"]:
+            self.assertIn(f"/{stage}/", names)
+
+    def test_best_config_files(self):
+        self.tune("-q")
+        files = sorted((self.folder / "out/best").iterdir())
+        self.assertEqual(len(self.bench(*files, "--device", "cpu")["benchmarks"]), 2)
+        self.assertEqual(len(self.bench(*files, "--device", "cpu", "--impl", "merged")["benchmarks"]), 1)
+
+    def test_options_of_google_benchmark_pass_through(self):
+        output = self.bench(*SMALL, "--benchmark_repetitions=3", "--benchmark_filter=merged")
+        self.assertIn("median", {each.get("aggregate_name") for each in output["benchmarks"]})
+        self.run_tool("bench", *SMALL, "-q", "--benchmark_min_time=0.001", "--benchmark_out=b.json")
+        self.assertEqual(len(json.loads((self.folder / "b.json").read_text())["benchmarks"]), 2)
+        self.fails("bench", *SMALL, "--benchmark_nope", says="--benchmark_nope")
+        self.fails("bench", *SMALL, "--nope", says="--nope")
+
+    def test_configs_that_cannot_run_are_refused(self):
+        line = self.fails("bench", *SMALL, "--impl", "merged", "--config", "gate=mma:BLOCK_SIZE_M=64,BLOCK_SIZE_N=64,"
+                          "BLOCK_SIZE_K=32,GROUP_SIZE_M=8,num_warps=4,num_stages=2", says="mma")
+        self.assertIn("does not run on", line)
+
+
+if __name__ == "__main__":
+    main()

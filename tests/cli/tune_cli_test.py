@@ -1,0 +1,170 @@
+"""`moe-tune tune`: what it prints, writes and survives."""
+
+import json
+import os
+import pty
+import shlex
+import signal
+import time
+
+from moetune import BINARY, SMALL, SMALL_LINE, CliTest, main
+
+ANSWER = (r"merged ran \d+\.\d\dx \[\d+\.\d\d, \d+\.\d\d\] as fast as three_kernel "
+          r"\(ceiling \d+\.\d\dx\) at \d\.\d\d of the roofline")
+
+
+class Tune(CliTest):
+    def records(self, path="out/journal.jsonl"):
+        return [json.loads(line) for line in (self.folder / path).read_text().splitlines()]
+
+    def test_answers_and_writes_everything(self):
+        stdout, stderr = self.tune()
+        self.assertRegex(stdout.splitlines()[-1], f"^{ANSWER}$")
+        self.assertIn("tuning 1 problem", stderr)
+        self.assertNotIn("\x1b", stdout + stderr)
+
+        header, *rest = self.records()
+        self.assertEqual((header["kind"], header["schema_version"]), ("header", "1.0"))
+        self.assertIn("tune", header["environment"]["command"])
+        trials = [record for record in rest if record["kind"] == "trial"]
+        bests = [record for record in rest if record["kind"] == "best"]
+        self.assertEqual(sorted(best["impl"] for best in bests), ["merged", "three_kernel"])
+        self.assertGreater(len(trials), 6)
+        for trial in trials:
+            self.assertTrue(trial["outcome"] == "ok" or trial["reason"])
+            if trial["time"]:
+                self.assertTrue(trial["verdict"]["passed"], "timed without being verified")
+
+        for impl in ["merged", "three_kernel"]:
+            (path,) = (self.folder / "out/best").glob(f"*.{impl}.json")
+            best = json.loads(path.read_text())
+            self.assertTrue(best["verdict"]["passed"])
+            self.assertIn("BLOCK_SIZE_M", best["stages"]["final"]["config"])
+        report = (self.folder / "out/report.md").read_text()
+        self.assertRegex(report.replace("\\", ""), ANSWER)
+        self.assertIn("moe-tune bench --device cpu", report)
+
+    def test_repro_commands_run(self):
+        self.tune()
+        best = next(record for record in self.records() if record["kind"] == "best" and record["impl"] == "merged")
+        words = shlex.split(best["repro"])
+        self.assertEqual(words[:2], ["moe-tune", "bench"])
+        stdout, _ = self.run_tool(*words[1:], "--benchmark_format=json", "-q")
+        self.assertIn("merged", json.loads(stdout)["benchmarks"][0]["name"])
+
+    def test_json_on_stdout_is_all_there_is(self):
+        stdout, stderr = self.tune("--json", "-", "-q")
+        result = json.loads(stdout)
+        self.assertEqual(stderr, "")
+        self.assertRegex(result["answer"], ANSWER)
+        self.assertEqual(len(result["results"]), 2)
+
+    def test_json_into_a_file(self):
+        stdout, _ = self.tune("--json", "results.json", "-q")
+        self.assertIn("merged ran", stdout)
+        self.assertEqual(json.loads((self.folder / "results.json").read_text())["schema"], "moe-tune/report")
+
+    def test_several_problems_are_averaged(self):
+        (self.folder / "batch").write_text(f"# two\n{SMALL_LINE}\nM=8,K=64,N1=64,E=4,topk=2,routing=zipf:1.0 # skewed\n")
+        stdout, _ = self.run_tool("tune", "--device", "cpu", "--batch", "batch", "--budget", "4s", "--out", "out", "-q")
+        self.assertRegex(stdout.splitlines()[-1], ANSWER + r" \(geometric means of 2 problems\)$")
+        self.assertEqual(len(list((self.folder / "out/best").iterdir())), 4)
+
+    def test_one_implementation_alone(self):
+        stdout, _ = self.tune("--impl", "merged", "-q")
+        self.assertIn("three_kernel was not measured", stdout.splitlines()[-1])
+
+    def test_runs_share_a_folder(self):
+        self.tune("-q")
+        self.tune("-q", "--seed", "2")
+        self.assertEqual(sum(record["kind"] == "header" for record in self.records()), 2)
+        stdout, _ = self.run_tool("report", "out", "--json", "-")
+        self.assertEqual(len(json.loads(stdout)["results"]), 2, "the later run counts")
+
+    def test_pinned_axes_and_stages(self):
+        self.tune("-q", "-c", "BLOCK_SIZE_N=32", "-c", "gate.BLOCK_SIZE_N=64")
+        # Defaults are tried and take part in the finals whatever the axes say; the searched trials keep to them.
+        values = {"gate": set(), "gemm1": set(), "final": set()}
+        for record in self.records():
+            if record["kind"] == "trial" and record["phase"] == "screen" and record["stage"]:
+                stage = record["stage"]
+                values[stage].add(record["stages"][stage]["config"]["BLOCK_SIZE_N"])
+        self.assertIn(64, values["gate"])
+        self.assertIn(32, values["final"])
+        self.assertNotIn(32, values["gate"])
+
+    def test_a_model_with_axes(self):
+        stdout, _ = self.run_tool("tune", "--device", "cpu", "--model", "qwen3-30b-a3b", "--tp", "8", "--ep", "16",
+                                  "--M", "1,2", "--budget", "4s", "--out", "out", "-q", "--json", "-")
+        shapes = {(each["problem"]["M"], each["problem"]["N1"], each["problem"]["E"]) for each in json.loads(stdout)["results"]}
+        self.assertEqual(shapes, {(1, 192, 8), (2, 192, 8)})
+
+    def test_default_folder_is_named_after_the_device(self):
+        self.run_tool("tune", *SMALL, "--budget", "2s", "-q")
+        (folder,) = (self.folder / "moe-tune-results").iterdir()
+        self.assertRegex(folder.name, r"^[a-z0-9-]+$")
+        self.assertTrue((folder / "journal.jsonl").exists())
+
+    def test_ctrl_c_keeps_what_is_known(self):
+        process = self.start("tune", "--device", "cpu", "--problem", SMALL_LINE, "--problem",
+                             "M=64,K=1024,N1=1024,E=8,topk=2", "--budget", "120s", "--out", "out")
+        journal = self.folder / "out/journal.jsonl"
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not (journal.exists() and journal.read_text().count('"trial"') > 3):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, stderr)
+        self.assertIn("interrupted; what was found is in out", stderr)
+        self.assertGreater(len([record for record in self.records() if record["kind"] == "trial"]), 3)
+
+    def test_kill_loses_at_most_the_trial_in_flight(self):
+        process = self.start("tune", *SMALL, "--budget", "120s", "--out", "out", "-q")
+        journal = self.folder / "out/journal.jsonl"
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not (journal.exists() and journal.read_text().count('"trial"') > 5):
+            time.sleep(0.05)
+        process.kill()
+        process.communicate()
+        before = len(self.records())  # every line is whole
+        self.assertGreater(before, 5)
+        self.tune("-q")  # and the journal can be gone on with
+        self.assertGreater(len(self.records()), before)
+
+    def test_a_bar_and_colours_on_a_terminal_only(self):
+        def on_terminal(**extra):
+            pid, fd = pty.fork()
+            if pid == 0:
+                os.chdir(self.folder)
+                os.execve(BINARY, [BINARY, "tune", *SMALL, "--budget", "2s", "--out", "out"],
+                          {**self.environment(), "TERM": "xterm", **extra})
+            output = b""
+            while True:
+                try:
+                    piece = os.read(fd, 4096)
+                except OSError:
+                    break
+                if not piece:
+                    break
+                output += piece
+            self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
+            os.close(fd)
+            return output.decode()
+
+        output = on_terminal()
+        self.assertRegex(output, r"\[#*\.+\] +\d+ %")
+        self.assertIn("\x1b[1m", output)
+        output = on_terminal(NO_COLOR="1")
+        self.assertNotIn("\x1b[1m", output)
+        self.assertNotIn("\x1b[32m", output)
+
+    def test_full_disk(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("no /dev/full")
+        (self.folder / "out").mkdir()
+        os.symlink("/dev/full", self.folder / "out/journal.jsonl")
+        self.fails("tune", *SMALL, "--out", "out", says=["journal.jsonl", "No space left"])
+
+
+if __name__ == "__main__":
+    main()

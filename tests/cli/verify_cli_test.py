@@ -1,0 +1,34 @@
+"""`moe-tune verify`."""
+
+from moetune import SMALL, CliTest, main
+
+
+class Verify(CliTest):
+    def test_corner_shapes_pass_on_the_cpu(self):
+        stdout, _ = self.run_tool("verify", "--device", "cpu", "-q", timeout=250)
+        count, total = stdout.split()[0], stdout.split()[2]
+        self.assertEqual(count, total)
+        self.assertGreater(int(total), 150)
+        self.assertEqual(len(stdout.splitlines()), 1, "quiet: only what fails, and the count")
+
+    def test_table_for_a_given_problem(self):
+        stdout, _ = self.run_tool("verify", *SMALL, "--samples", "2")
+        self.assertIn("exact_integer", stdout)
+        self.assertIn("4/4", stdout)  # all rows checked
+        self.assertIn("bitwise", stdout)
+        self.assertRegex(stdout, r"(\d+) of \1 checks passed")
+        self.assertEqual(stdout.count("\n  ok"), 2 * 2 * 3)  # fills, implementations, the default and two samples
+
+    def test_best_config_files(self):
+        self.tune("-q")
+        stdout, _ = self.run_tool("verify", *(self.folder / "out/best").iterdir(), "--device", "cpu", "--fill", "random")
+        self.assertIn("2 of 2 checks passed", stdout)
+
+    def test_bad_input(self):
+        self.fails("verify", "--samples", "-1", says="--samples")
+        self.fails("verify", "--fill", "zeros", says=["zeros", "exact_integer"])
+        self.fails("verify", "--seed", "-1", says="--seed")
+
+
+if __name__ == "__main__":
+    main()
