@@ -31,7 +31,7 @@ std::string find_in_file(const char* path, std::string_view key, char separator)
 std::string system_name() {
   utsname name{};
   if (uname(&name) != 0) return "unknown";
-  const std::string kernel = fmt::format("{} {} {}", name.sysname, name.release, name.machine);
+  const std::string kernel = fmt::format("{} {}", name.sysname, name.machine);
   const std::string distribution = find_in_file("/etc/os-release", "PRETTY_NAME", '=');
   return distribution.empty() ? kernel : distribution + ", " + kernel;
 }
