@@ -10,4 +10,9 @@ using Clock = std::function<double()>;
 
 double steady_seconds();
 
+/// Lets that many seconds pass with nothing running.
+using Rest = std::function<void(double)>;
+
+void sleep_seconds(double seconds);
+
 }  // namespace moetune

@@ -10,7 +10,6 @@ namespace {
 
 constexpr double kWarmUpUs = 1000;  // warm up for at least this long …
 constexpr int kWarmUpSamples = 10;  // … or so many samples
-constexpr double kVisitUs = 500;    // a visit samples for at least this long where the rule leaves room
 constexpr double kDearUs = 1e6;     // a warm-up sample longer than this is not thrown away
 constexpr double kHopeless = 3.0;   // of the incumbent's time: one sample after the warm-up is enough to tell
 constexpr double kBehind = 1.25;    // of the incumbent's time: kBehindSamples are enough to tell
@@ -42,12 +41,14 @@ class Runner {
       if (failure_) return;
       seconds_each = (context_.clock() - again) / more;
     }
-    const int needed = std::max((rule_.min_samples + rounds - 1) / rounds, static_cast<int>(kVisitUs / typical_us));
+    const int needed = std::max((rule_.min_samples + rounds - 1) / rounds,
+                                static_cast<int>(std::min(rule_.visit_seconds * 1e6 / typical_us, 1e6)));
     const double affordable = rule_.max_seconds / rounds / std::max(seconds_each, 1e-9);
     batch_ = std::max(1, std::min({needed, rule_.max_samples / rounds, static_cast<int>(std::min(affordable, 1e6))}));
   }
 
   void visit(const Pipeline*& last_run) {
+    if (rule_.rest_seconds > 0) context_.rest(rule_.rest_seconds);
     const std::vector<double> samples = take(batch_, last_run);
     if (!failure_) keep(samples);
   }
@@ -157,6 +158,12 @@ SamplingRule screening(int rung) {
 
 SamplingRule finals() {
   return {};
+}
+
+SamplingRule reporting(Backend backend) {
+  // Back to back for 0.1 s, a GPU comes under its power limit within the visit, as it does when it serves.
+  constexpr double kVisit = 0.1;
+  return {.visit_seconds = kVisit, .rest_seconds = backend == Backend::cuda ? kVisit : 0};
 }
 
 std::vector<double> Measurement::round_medians() const {

@@ -18,7 +18,11 @@ struct SamplingRule {
   double relative_half_width = 0.005;  ///< stop where the 95 % interval of the median is this narrow ("interval") …
   int min_samples = 20;                ///< … though not before so many samples;
   int max_samples = 400;               ///< stop here in any case ("cap"),
-  double max_seconds = 1.5;  ///< or when the candidate has taken this long, warm-up and flushes included ("cap")
+  double max_seconds = 1.5;       ///< or when the candidate has taken this long, warm-up and flushes included ("cap")
+  double visit_seconds = 0.0005;  ///< a visit samples for at least this long, where the caps leave room
+  /// Idle before each visit. A GPU under load for seconds runs into its power limit and slows down by 15 % and more, by
+  /// how much depending on what ran before; rests give all candidates the same state to start from.
+  double rest_seconds = 0;
   /// The time to beat: stop ("behind") where all samples are more than 3 times as slow, or 10 and more have their lower
   /// quartile 1.25 times as slow.
   std::optional<double> incumbent_us = std::nullopt;
@@ -27,8 +31,11 @@ struct SamplingRule {
 /// For telling the hopeless from the hopeful: an interval of 2 % or about 0.1 s. Each rung up takes three times the
 /// samples.
 SamplingRule screening(int rung = 0);
-/// For the figures that are reported: an interval of 0.5 % or 1.5 s.
+/// For choosing among finalists: an interval of 0.5 % or 1.5 s.
 SamplingRule finals();
+/// For the figures that are reported, of a pipeline or of its stages: as finals(), in visits of 0.1 s, on a GPU each
+/// after as long a rest.
+SamplingRule reporting(Backend backend);
 
 /// What to time: a verified pipeline as a whole, or one stage of it.
 struct Candidate {
@@ -48,6 +55,7 @@ struct Measurement {
 struct SamplingContext {
   TimingOptions timing;
   Clock clock = steady_seconds;
+  Rest rest = sleep_seconds;
   std::function<bool()> stop = [] { return false; };  ///< asked between visits; ends the sampling ("interrupted")
 };
 

@@ -20,10 +20,13 @@ struct Entry {
   std::optional<Measurement> measured;
 };
 
-/// The rule of the finals, shortened where the time left for `count` candidates demands it.
-SamplingRule finals_rule(std::optional<double> seconds, std::size_t count) {
-  SamplingRule rule = finals();
-  if (seconds && count > 0) rule.max_seconds = std::min(rule.max_seconds, *seconds / static_cast<double>(count));
+/// The rule, shortened where the time left for `count` candidates of `rounds` visits each demands it; rests give way
+/// first.
+SamplingRule shortened(SamplingRule rule, std::optional<double> seconds, std::size_t count, int rounds) {
+  if (!seconds || count == 0) return rule;
+  const double each = *seconds / static_cast<double>(count);
+  rule.rest_seconds = std::min(rule.rest_seconds, each / 2 / rounds);
+  rule.max_seconds = std::min(rule.max_seconds, each - rounds * rule.rest_seconds);
   return rule;
 }
 
@@ -35,7 +38,7 @@ class Finals {
 
   FinalsResult run(const std::vector<std::pair<Impl, std::vector<Finalist>>>& finalists, const DataSpec& fresh) {
     std::vector<Entry> entries = enter(finalists);
-    measure(entries, seconds_left(kFreshShare), "finals", finalists.size() * 2);
+    measure(entries, finals(), seconds_left(kFreshShare), "finals", finalists.size() * 2);
     if (bench_.should_stop()) return {};
 
     std::vector<std::vector<Entry>> ranked;  // for each implementation, the winner first
@@ -44,7 +47,7 @@ class Finals {
     bench_.refill(fresh);
     std::vector<Entry> last = verify_on_fresh_data(ranked);
     ranked.clear();
-    measure(last, seconds_left(1), "fresh data", 0);
+    measure(last, reporting(bench_.device().backend), seconds_left(kFreshShare), "fresh data", 0);
     if (bench_.should_stop()) return {};
 
     std::vector<const Entry*> winners;
@@ -85,12 +88,12 @@ class Finals {
   }
 
   /// All entries in common rounds; each becomes a trial.
-  void measure(std::vector<Entry>& entries, std::optional<double> seconds, std::string_view phase,
-               std::size_t to_come) {
+  void measure(std::vector<Entry>& entries, const SamplingRule& rule, std::optional<double> seconds,
+               std::string_view phase, std::size_t to_come) {
     std::vector<Candidate> candidates;
     for (const Entry& entry : entries) candidates.push_back({.pipeline = *entry.attempt.verified});
     const std::vector<Result<Measurement>> measured =
-        sample(candidates, kRounds, finals_rule(seconds, entries.size()), bench_.sampling());
+        sample(candidates, kRounds, shortened(rule, seconds, entries.size(), kRounds), bench_.sampling());
     const Entry* fastest = nullptr;
     for (std::size_t i = 0; i < entries.size(); ++i) {
       Entry& entry = entries[i];
@@ -178,9 +181,10 @@ class Finals {
     const std::span<const Stage> stages = stages_of(impl);
     std::vector<Candidate> candidates;
     for (const Stage stage : stages) candidates.push_back({.pipeline = *winner.attempt.verified, .stage = stage});
-    SamplingRule rule = screening(1);
-    if (const std::optional<double> seconds = seconds_left(1))
-      rule.max_seconds = std::min(rule.max_seconds, *seconds / static_cast<double>(stages.size()));
+    SamplingRule rule = reporting(bench_.device().backend);
+    rule.max_samples = screening(1).max_samples;
+    rule.max_seconds = screening(1).max_seconds;
+    rule = shortened(rule, seconds_left(kFreshShare), stages.size(), kStageRounds);
     const std::vector<Result<Measurement>> measured = sample(candidates, kStageRounds, rule, bench_.sampling());
     std::map<Stage, Summary> times;
     for (std::size_t i = 0; i < stages.size(); ++i)
