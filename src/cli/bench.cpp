@@ -218,9 +218,10 @@ int BenchCommand::run(const Session& session) {
   });
 
   Runner runner(*device, ceilings);
-  std::vector<std::pair<Stage, StageConfig>> to_compile;
   for (const BenchOptions::Job& job : jobs) {
     const PipelineConfig config = complete_config(job.problem, job.impl, job.given, device->info(), engines);
+    const std::vector<std::pair<Stage, StageConfig>> stages(config.stages.begin(), config.stages.end());
+    device->prepare(job.problem, stages, [] {});
     if (!options_.quiet) fmt::print(stderr, "{}: {}\n", benchmark_name(job), to_label(config));
     const auto add = [&](const std::string& name, std::optional<Stage> stage) {
       benchmark::RegisterBenchmark(

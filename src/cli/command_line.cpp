@@ -129,6 +129,9 @@ int run_command_line(int argc, char** argv) {
   } catch (const std::exception& error) {
     warn(fmt::format("internal error: {}", error.what()));
     return 1;
+  } catch (...) {
+    warn("internal error");
+    return 1;
   }
 }
 

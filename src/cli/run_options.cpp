@@ -31,7 +31,8 @@ void add_seed_option(CLI::App& app, std::uint64_t& seed) {
       ->type_name("N")
       ->capture_default_str()
       // CLI11 would wrap a negative one round.
-      ->check([](const std::string& text) { return text.starts_with('-') ? "--seed must be 0 or more" : std::string(); });
+      ->check(
+          [](const std::string& text) { return text.starts_with('-') ? "--seed must be 0 or more" : std::string(); });
 }
 
 void TimingFlags::add_to(CLI::App& app) {

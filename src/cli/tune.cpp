@@ -1,4 +1,5 @@
-#include <map>
+#include <algorithm>
+#include <chrono>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -30,10 +31,10 @@ class TuneRun final : public TuneEvents {
       : journal_(journal), progress_(progress), problems_(problems), verbose_(verbose) {}
 
   void begin(std::size_t index) { index_ = index; }
-  void add_bests(const std::vector<Best>& bests, std::size_t run = 0) {
+  void add_bests(const std::vector<Best>& bests) {
     for (const Best& best : bests) {
       journal_.add(best);
-      seen_.bests.push_back({.record = best, .run = run, .line = 0});
+      seen_.bests.push_back({.record = best, .run = 0, .line = 0});
     }
   }
 

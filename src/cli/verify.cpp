@@ -130,7 +130,7 @@ int VerifyCommand::run(const Session& session) {
   std::vector<Fill> fills;
   for (const std::string_view name : split_list("--fill", fills_)) fills.push_back(parse_fill(name));
   if (samples_ < 0) throw Error("--samples must be 0 or more");
-  problems_.empty() ? void() : void(problems_.problems("verify"));  // bad input is found before a device is opened
+  if (!problems_.empty()) problems_.problems("verify");  // bad input is found before a device is opened
   configs_.parse();
   const auto device = device_.open(quiet_);
   const std::vector<Check> all = checks(device->info());
