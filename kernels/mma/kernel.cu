@@ -2,18 +2,9 @@
 // (gated) and merged_moe_final_kernel (final) of the portable engine. sm_80 and later.
 //
 // Compiled once per config by NVRTC with these macros:
-//
-//   BLOCK_SIZE_M, BLOCK_SIZE_N, BLOCK_SIZE_K, NUM_WARPS, NUM_STAGES
-//     the config; GROUP_SIZE_M is an argument, as nothing is gained by compiling it
-//
-//   EPILOGUE, ACTIVATION, DTYPE
-//     enumerators of kernels/lib/types.h
-//
-//   HAS_BIAS, WEIGHT_ON_INPUT, TOKEN_TILES, EVEN_K, NARROW, WEIGHTS_ONCE
-//     0 or 1. EVEN_K: K is a multiple of BLOCK_SIZE_K. NARROW: the output has fewer columns than a tile. WEIGHTS_ONCE:
-//     hardly any expert has a second row tile, so its weights need not stay in L2
-//
-//   KERNEL_NAME
+//   BLOCK_SIZE_M, BLOCK_SIZE_N, BLOCK_SIZE_K, NUM_WARPS, NUM_STAGES (GROUP_SIZE_M is an argument: no need to compile
+//   it) EPILOGUE, ACTIVATION, DTYPE (enumerators of kernels/lib/types.h), HAS_BIAS, WEIGHT_ON_INPUT, TOKEN_TILES (0 or
+//   1) EVEN_K: K is a multiple of BLOCK_SIZE_K; NARROW: the output has fewer columns than a tile (0 or 1) KERNEL_NAME
 #include "kernels/lib/activation.cuh"
 #include "kernels/lib/arguments.h"
 #include "kernels/mma/traits.h"
@@ -44,7 +35,6 @@ constexpr bool kWeighted = (WEIGHT_ON_INPUT != 0) != kSecond;
 constexpr bool kTokenTiles = TOKEN_TILES;
 constexpr bool kEvenK = EVEN_K;
 constexpr bool kNarrow = NARROW;
-constexpr bool kWeightsOnce = WEIGHTS_ONCE;
 
 constexpr int kThreads = num_threads(kConfig);
 constexpr int kBlockM = kConfig.block_m, kBlockN = kConfig.block_n, kBlockK = kConfig.block_k,
@@ -117,15 +107,13 @@ struct Loader {
   long long up_bytes;       // gated: from a gate row to its up row
   unsigned real_rows;       // bit i: the row of pass i exists; others are zero-filled
   unsigned shared;          // this thread's piece of stage 0
-  unsigned long long policy;
-  int k_left;    // elements of K from this thread's piece on
-  int last_row;  // narrow: weight rows past this one repeat it; their columns are not stored
+  int k_left;               // elements of K from this thread's piece on
+  int last_row;             // narrow: weight rows past this one repeat it; their columns are not stored
 
   __device__ __forceinline__ Loader(const GemmArguments& arguments, unsigned smem) : args(arguments) {
     shared = smem + swizzled(threadIdx.x / kChunks, threadIdx.x % kChunks);
     pass_bytes = static_cast<unsigned>(kRowsPerPass * args.K) * kElementBytes;
     up_bytes = static_cast<long long>(args.out_columns) * args.K * kElementBytes;
-    if constexpr (kWeightsOnce) policy = ptx::evict_first_policy();
   }
 
   __device__ __forceinline__ void set_weights(const Tile& tile) {
@@ -173,11 +161,7 @@ struct Loader {
       constexpr int kGatePasses = kGated ? kBlockN / 2 / kRowsPerPass : kCopiesB;
       from += static_cast<unsigned long long>(i % kGatePasses) * pass_bytes + (i >= kGatePasses ? up_bytes : 0);
     }
-    const unsigned to = shared + stage * kStageBytes + kBytesA + i * kRowsPerPass * kRowBytes;
-    if constexpr (kWeightsOnce)
-      ptx::cp_async_16(to, from, inside ? 16u : 0u, policy);
-    else
-      ptx::cp_async_16(to, from, inside ? 16u : 0u);
+    ptx::cp_async_16(shared + stage * kStageBytes + kBytesA + i * kRowsPerPass * kRowBytes, from, inside ? 16u : 0u);
   }
 
   __device__ __forceinline__ void copy_a(int stage) const {

@@ -128,9 +128,8 @@ std::vector<Config> first_configs(Stage stage, const Problem& problem, const Dev
   return all;
 }
 
-/// Whether an expert's rows fill one row tile at most, as a rule: half of it on average leaves room for uneven routing.
-bool weights_once(const mma::Config& c, const Problem& problem) {
-  return 2 * problem.slots() <= problem.E * c.block_m;
+std::string_view macro_name(DType dtype) {
+  return dtype == DType::bf16 ? "bf16" : "fp16";
 }
 
 }  // namespace
@@ -176,12 +175,11 @@ KernelPlan mma_kernel_plan(const Config& config, Stage stage, const Problem& pro
                   fmt::format("NUM_STAGES={}", c.num_stages), fmt::format("EPILOGUE={}", epilogue_name),
                   // Only the gated epilogue has an activation: the others share one kernel over all of them.
                   fmt::format("ACTIVATION={}", epilogue == Epilogue::gated ? to_string(problem.activation) : "silu"),
-                  fmt::format("DTYPE={}", to_string(problem.dtype)), fmt::format("HAS_BIAS={}", has_bias ? 1 : 0),
+                  fmt::format("DTYPE={}", macro_name(problem.dtype)), fmt::format("HAS_BIAS={}", has_bias ? 1 : 0),
                   fmt::format("WEIGHT_ON_INPUT={}", problem.weight_on_input ? 1 : 0),
                   fmt::format("TOKEN_TILES={}", token_tiles ? 1 : 0),
                   fmt::format("EVEN_K={}", shape.K % c.block_k == 0 ? 1 : 0),
                   fmt::format("NARROW={}", shape.out_columns < mma::out_columns(c, epilogue) ? 1 : 0),
-                  fmt::format("WEIGHTS_ONCE={}", weights_once(c, problem) ? 1 : 0),
                   fmt::format("KERNEL_NAME={}", entry)}};
   return plan;
 }

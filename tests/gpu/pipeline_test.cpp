@@ -48,10 +48,6 @@ void check(const Problem& problem) {
   validate(problem);
   static std::uint64_t seed = 100;
   const auto all = configs();
-  std::vector<std::pair<Stage, StageConfig>> kernels;
-  for (const Stage stage : {Stage::gemm1, Stage::gate, Stage::final})
-    for (const Config& config : all) kernels.emplace_back(stage, StageConfig{.engine = "mma", .config = config});
-  gpu()->prepare(problem, kernels, [] {});  // in parallel; build() would compile one after the other
   for (const Fill fill : {Fill::random, Fill::exact_integer}) {
     const auto workload = gpu()->load(problem, {.fill = fill, .seed = ++seed});
     for (const Impl impl : {Impl::merged, Impl::three_kernel})
