@@ -16,14 +16,18 @@ namespace {
 
 class CudaDevice final : public Device {
  public:
-  explicit CudaDevice(int index) : gpu_(std::make_shared<cuda::Gpu>(index)) {}
+  explicit CudaDevice(int index) : index_(index), gpu_(std::make_shared<cuda::Gpu>(index)) {}
 
   const DeviceInfo& info() const override { return gpu_->info(); }
 
   Ceilings measure_ceilings() override {
-    gpu_->use();
-    return {.read_bytes_per_s = cuda::measure_read_bandwidth(*gpu_),
-            .matrix_flops_per_s = cuda::measure_matrix_rate(*gpu_)};
+    try {
+      gpu_->use();
+      return {.read_bytes_per_s = cuda::measure_read_bandwidth(*gpu_),
+              .matrix_flops_per_s = cuda::measure_matrix_rate(*gpu_)};
+    } catch (const cuda::DeviceError& error) {
+      throw Error(fmt::format("{}: measuring the ceilings failed: {}", info().id, error.failure.reason));
+    }
   }
 
   void prepare(const Problem& problem, std::span<const std::pair<Stage, StageConfig>> configs,
@@ -43,13 +47,15 @@ class CudaDevice final : public Device {
   }
 
   std::unique_ptr<Workload> load(const Problem& problem, const DataSpec& data) override {
-    gpu_->use();
-    const double needed = static_cast<double>(bytes_needed(problem)), free = static_cast<double>(gpu_->free_bytes());
-    constexpr double kGiB = 1 << 30, kReserve = 256 << 20;  // kernels, graphs and the driver's own
-    if (needed + kReserve > free)
-      throw Error(fmt::format("{} needs {:.2f} GiB, {} ({}) has {:.2f} GiB free: lower M, or take a shard (--tp, --ep)",
-                              to_line(problem), needed / kGiB, info().id, info().name, free / kGiB));
     try {
+      if (gpu_->is_lost()) reopen();
+      gpu_->use();
+      const double needed = static_cast<double>(bytes_needed(problem)), free = static_cast<double>(gpu_->free_bytes());
+      constexpr double kGiB = 1 << 30, kReserve = 256 << 20;  // kernels, graphs and the driver's own
+      if (needed + kReserve > free)
+        throw Error(
+            fmt::format("{} needs {:.2f} GiB, {} ({}) has {:.2f} GiB free: lower M, or take a shard (--tp, --ep)",
+                        to_line(problem), needed / kGiB, info().id, info().name, free / kGiB));
       return std::make_unique<cuda::CudaWorkload>(gpu_, problem, data);
     } catch (const cuda::DeviceError& error) {
       throw Error(fmt::format("{}: {}", info().id, error.failure.reason));
@@ -57,6 +63,13 @@ class CudaDevice final : public Device {
   }
 
  private:
+  /// After a fault: with its last holder the context goes, and workloads made from now on are on a fresh one.
+  void reopen() {
+    gpu_.reset();
+    gpu_ = std::make_shared<cuda::Gpu>(index_);
+  }
+
+  int index_;
   std::shared_ptr<cuda::Gpu> gpu_;
 };
 

@@ -26,7 +26,7 @@ std::string uuid_text(const unsigned char (&bytes)[16]) {
 
 }  // namespace
 
-Gpu::Gpu(int index) : driver_(require_driver()), index_(index) {
+Gpu::Gpu(int index) : driver_(require_driver()) {
   const Driver& d = driver_;
   int count = 0;
   d.check(d.device_count(&count), "counting GPUs");
@@ -36,7 +36,7 @@ Gpu::Gpu(int index) : driver_(require_driver()), index_(index) {
         ExitCode::no_device);
   int device = 0;
   d.check(d.device_get(&device, index), "opening the GPU");
-  index_ = device;
+  device_ = device;
 
   char name[256] = {};
   unsigned char uuid[16] = {};
@@ -95,13 +95,17 @@ Gpu::~Gpu() {
   flush_buffer_ = Buffer();
   sink_ = Buffer();
   if (stream_ != nullptr) driver_.stream_destroy(stream_);
-  driver_.primary_context_release(index_);
+  driver_.primary_context_release(device_);
 }
 
 std::int64_t Gpu::free_bytes() const {
   std::size_t free = 0, total = 0;
   driver_.check(driver_.memory_info(&free, &total), "reading the free memory");
   return static_cast<std::int64_t>(free);
+}
+
+bool Gpu::is_lost() const {
+  return driver_.context_set_current(context_) != 0 || driver_.stream_synchronize(stream_) != 0;
 }
 
 void Gpu::use() const {

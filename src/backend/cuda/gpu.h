@@ -45,6 +45,9 @@ class Gpu {
   Stream stream() const { return stream_; }
   std::int64_t free_bytes() const;
 
+  /// Whether a fault has made the context useless: every call fails from then on.
+  bool is_lost() const;
+
   /// Makes this GPU's context the calling thread's.
   void use() const;
 
@@ -63,7 +66,7 @@ class Gpu {
 
  private:
   const Driver& driver_;
-  int index_ = 0;
+  int device_ = 0;
   DeviceInfo info_;
   Context context_ = nullptr;
   Stream stream_ = nullptr;
