@@ -16,7 +16,7 @@ namespace {
 
 class CudaDevice final : public Device {
  public:
-  explicit CudaDevice(int index) : index_(index), gpu_(std::make_shared<cuda::Gpu>(index)) {}
+  explicit CudaDevice(int index) : gpu_(std::make_shared<cuda::Gpu>(index)) {}
 
   const DeviceInfo& info() const override { return gpu_->info(); }
 
@@ -48,7 +48,6 @@ class CudaDevice final : public Device {
 
   std::unique_ptr<Workload> load(const Problem& problem, const DataSpec& data) override {
     try {
-      if (gpu_->is_lost()) reopen();
       gpu_->use();
       const double needed = static_cast<double>(bytes_needed(problem)), free = static_cast<double>(gpu_->free_bytes());
       constexpr double kGiB = 1 << 30, kReserve = 256 << 20;  // kernels, graphs and the driver's own
@@ -58,18 +57,15 @@ class CudaDevice final : public Device {
                         to_line(problem), needed / kGiB, info().id, info().name, free / kGiB));
       return std::make_unique<cuda::CudaWorkload>(gpu_, problem, data);
     } catch (const cuda::DeviceError& error) {
-      throw Error(fmt::format("{}: {}", info().id, error.failure.reason));
+      // A fault stays with the process: the driver takes no more work from it, and a new context fails too.
+      throw Error(gpu_->is_lost() ? fmt::format("{} is lost to this process after a fault ({}): what was found is "
+                                                "kept; run again for the rest",
+                                                info().id, error.failure.reason)
+                                  : fmt::format("{}: {}", info().id, error.failure.reason));
     }
   }
 
  private:
-  /// After a fault: with its last holder the context goes, and workloads made from now on are on a fresh one.
-  void reopen() {
-    gpu_.reset();
-    gpu_ = std::make_shared<cuda::Gpu>(index_);
-  }
-
-  int index_;
   std::shared_ptr<cuda::Gpu> gpu_;
 };
 
