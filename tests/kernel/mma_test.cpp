@@ -1,0 +1,116 @@
+#include "kernel/mma.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/resources.h"
+#include "space/search_space.h"
+
+namespace moetune {
+namespace {
+
+const DeviceInfo kH200{.backend = Backend::cuda, .compute_capability = 90, .shared_memory_per_block = 232448};
+const Problem kQwen{.M = 64, .K = 2048, .N1 = 1536, .N2 = 2048, .E = 128, .topk = 8};
+
+Config config(int m, int n, int k, int group, int warps, int stages) {
+  return {{"BLOCK_SIZE_M", m},     {"BLOCK_SIZE_N", n},  {"BLOCK_SIZE_K", k},
+          {"GROUP_SIZE_M", group}, {"num_warps", warps}, {"num_stages", stages}};
+}
+
+std::string why(const Config& c, const Problem& problem = kQwen, const DeviceInfo& device = kH200) {
+  return mma_engine().why_invalid(c, Stage::gate, problem, device).value_or("");
+}
+
+TEST(MmaEngine, SaysWhyAConfigCannotRun) {
+  EXPECT_EQ(why(config(64, 64, 32, 8, 4, 2)), "");
+  EXPECT_NE(why(config(48, 64, 32, 8, 4, 2)).find("BLOCK_SIZE_M"), std::string::npos);
+  EXPECT_NE(why(config(64, 24, 32, 8, 4, 2)).find("BLOCK_SIZE_N"), std::string::npos);
+  EXPECT_NE(why(config(64, 64, 16, 8, 4, 2)).find("BLOCK_SIZE_K"), std::string::npos);
+  EXPECT_NE(why(config(64, 64, 32, 0, 4, 2)).find("GROUP_SIZE_M"), std::string::npos);
+  EXPECT_NE(why(config(64, 64, 32, 8, 3, 2)).find("num_warps"), std::string::npos);
+  EXPECT_NE(why(config(64, 64, 32, 8, 4, 1)).find("num_stages"), std::string::npos);
+  EXPECT_NE(why(config(16, 32, 64, 1, 8, 3)).find("does not split"), std::string::npos);
+  EXPECT_NE(why(config(16, 64, 256, 1, 4, 2)).find("num_warps is too small"), std::string::npos);
+  EXPECT_NE(why(config(256, 256, 32, 8, 8, 2)).find("registers"), std::string::npos);
+  EXPECT_NE(why(config(128, 256, 64, 8, 8, 5)).find("245760 bytes of shared memory"), std::string::npos);
+  EXPECT_NE(why({{"BLOCK_SIZE_M", 64}}).find("BLOCK_SIZE_N is missing"), std::string::npos);
+  Config extra = config(64, 64, 32, 8, 4, 2);
+  extra.set("waves_per_eu", 1);
+  EXPECT_NE(why(extra).find("waves_per_eu"), std::string::npos);
+}
+
+TEST(MmaEngine, RefusesDevicesAndSizesOutOfItsReach) {
+  const Config good = config(64, 64, 32, 8, 4, 2);
+  DeviceInfo old = kH200;
+  old.compute_capability = 75;
+  EXPECT_NE(why(good, kQwen, old).find("8.0"), std::string::npos);
+  EXPECT_NE(why(good, kQwen, {.backend = Backend::cpu}), "");
+  Problem vast = kQwen;
+  vast.K = 1 << 20;
+  vast.N1 = 1 << 14;
+  EXPECT_NE(why(good, vast).find("2^32"), std::string::npos);
+}
+
+// Every shipped value, every model size and M: the first guesses are legal and inside the space, and there is always
+// one.
+TEST(MmaEngine, FirstGuessesAreLegalAndInTheSpace) {
+  const SearchSpace space = parse_search_space(resource("search_spaces/mma.json"), "mma.json");
+  for (std::int64_t M = 1; M <= 65536; M *= 2)
+    for (const std::int64_t E : {1, 8, 128, 1024})
+      for (const std::int64_t width : {8, 96, 2880, 7168}) {
+        const Problem problem{
+            .M = M, .K = width, .N1 = 2 * width, .N2 = width, .E = E, .topk = std::min<std::int64_t>(E, 8)};
+        for (const Stage stage : {Stage::gemm1, Stage::gate, Stage::final}) {
+          const auto first = mma_engine().first_configs(stage, problem, kH200);
+          ASSERT_FALSE(first.empty()) << to_line(problem);
+          for (const Config& each : first) {
+            EXPECT_FALSE(mma_engine().why_invalid(each, stage, problem, kH200));
+            for (const SearchSpace::Axis& axis : space.axes)
+              EXPECT_NE(std::find(axis.values.begin(), axis.values.end(), each.at(axis.name)), axis.values.end())
+                  << axis.name << " = " << each.at(axis.name);
+          }
+        }
+      }
+}
+
+TEST(MmaEngine, PresetsAreLegal) {
+  const SearchSpace space = parse_search_space(resource("search_spaces/mma.json"), "mma.json");
+  EXPECT_EQ(space.presets.at("default"), config(64, 64, 32, 8, 4, 2));
+  EXPECT_EQ(space.presets.at("a100_h100"), config(128, 128, 64, 16, 8, 4));
+  EXPECT_EQ(space.presets.at("v100"), config(64, 64, 32, 8, 4, 2));
+  for (const auto& [name, preset] : space.presets) EXPECT_EQ(why(preset), "") << name;
+}
+
+TEST(MmaTraits, WarpsSplitATileForTheLeastTraffic) {
+  const mma::WarpGrid wide = mma::warp_grid({128, 256, 64, 8, 8, 3});
+  EXPECT_EQ(wide.m, 2);
+  EXPECT_EQ(wide.n, 4);
+  const mma::WarpGrid flat = mma::warp_grid({16, 128, 64, 8, 4, 3});
+  EXPECT_EQ(flat.m, 1);
+  EXPECT_EQ(flat.n, 4);
+}
+
+TEST(MmaKernelPlan, NamesTheKernelsAsTheFieldDoes) {
+  const Config c = config(64, 64, 32, 8, 4, 2);
+  EXPECT_EQ(mma_kernel_plan(c, Stage::gemm1, kQwen, false).entry, "invoke_fused_moe_kernel");
+  EXPECT_EQ(mma_kernel_plan(c, Stage::gate, kQwen, false).entry, "merged_moe_gate_kernel");
+  EXPECT_EQ(mma_kernel_plan(c, Stage::final, kQwen, false).entry, "merged_moe_final_kernel");
+  // The group is an argument: the same kernel serves all groups.
+  EXPECT_EQ(mma_kernel_plan(c, Stage::gate, kQwen, false).source,
+            mma_kernel_plan(config(64, 64, 32, 1, 4, 2), Stage::gate, kQwen, false).source);
+}
+
+TEST(Engines, AreFoundByNameAndNamedWhereUnknown) {
+  for (const Engine& engine : engines()) EXPECT_EQ(find_engine(engine.name).name, engine.name);
+  try {
+    find_engine("triton");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("mma, cpu"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace moetune
