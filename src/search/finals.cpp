@@ -8,7 +8,7 @@
 namespace moetune {
 namespace {
 
-constexpr int kRounds = 9;            // MEASURING.md, P9
+constexpr int kRounds = 9;            // enough pairs for an interval of their ratio
 constexpr double kTieMargin = 1.005;  // closer than this is a tie, however narrow the interval
 constexpr int kStageRounds = 3;
 constexpr double kFreshShare = 0.5;  // of the time for the finals

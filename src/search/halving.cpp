@@ -15,7 +15,7 @@ constexpr double kGenerations = 4;          // of screening: more learn more, fe
 constexpr double kLeastGeneration = 4;      // configs
 constexpr int kNeighboursEach = 2;          // tried for each config at random
 constexpr std::size_t kLeaders = 4;         // whose neighbours are tried
-constexpr double kFarBehind = 1.5;          // of the best screening time: not worth a second look (MEASURING.md, P5)
+constexpr double kFarBehind = 1.5;          // of the best screening time: not worth a second look
 constexpr std::size_t kMostSurvivors = 12;  // who are all built at once
 constexpr int kLastRung = 2;
 
