@@ -23,6 +23,8 @@ std::string to_json_text(const Report& report) {
   for (const Band& band : compare_by_band(report)) json["bands"][band.name] = to_json(band.comparison);
   json["trials"] = Json::object();
   for (const auto& [outcome, count] : report.outcomes) json["trials"][std::string(to_string(outcome))] = count;
+  json["failures"] = Json::object();
+  for (const auto& [reason, count] : report.failure_reasons) json["failures"][reason] = count;
   json["runs"] = Json::array();
   for (const Environment& run : report.runs) json["runs"].push_back(to_json(run));
   json["results"] = Json::array();

@@ -35,6 +35,16 @@ std::string provenance(const Environment& run) {
   return text + fmt::format("\n\n      {}\n", fmt::join(words, " "));
 }
 
+/// What failed most often first; a report has no room for all.
+std::vector<std::pair<std::int64_t, std::string>> most_frequent_failures(const Report& report) {
+  constexpr std::size_t kMost = 10;
+  std::vector<std::pair<std::int64_t, std::string>> failures;
+  for (const auto& [reason, count] : report.failure_reasons) failures.emplace_back(count, reason);
+  std::stable_sort(failures.begin(), failures.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  if (failures.size() > kMost) failures.resize(kMost);
+  return failures;
+}
+
 std::string ratio_text(const Ratio& ratio) {
   return fmt::format("{:.3f} [{:.3f}, {:.3f}]", ratio.value, ratio.low, ratio.high);
 }
@@ -92,6 +102,9 @@ std::string to_markdown(const Report& report) {
       separator = ", ";
     }
     out += ". Only configs whose output was verified were timed.\n";
+    for (const auto& [count, reason] : most_frequent_failures(report))
+      out += fmt::format("\n- {} x {}", count, escape(reason));
+    if (!report.failure_reasons.empty()) out += "\n";
   }
 
   if (const auto bands = compare_by_band(report); !bands.empty()) {

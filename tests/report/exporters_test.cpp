@@ -23,6 +23,10 @@ Report sample_report() {
                   .trials = {{.record = sample_trial(), .run = 0, .line = 2}},
                   .bests = {},
                   .warnings = {}};
+  Trial failed = sample_trial();
+  failed.outcome = Outcome::compile_error;
+  failed.reason = "ptxas: *too* many registers";
+  for (const std::size_t line : {3, 4}) journal.trials.push_back({.record = failed, .run = 0, .line = line});
   for (const std::int64_t M : {16, 4096}) {
     for (const Impl impl : kImpls) {
       Best best = sample_best(impl, impl == Impl::merged ? 160 : 168);
