@@ -57,7 +57,10 @@ extern "C" __global__ void moe_sum(const __grid_constant__ CombineArguments args
   if (i >= args.tokens * pieces) return;
   const long long token = i / pieces;
   const int column = static_cast<int>(i % pieces) * 8;
-  const unsigned short* from = args.in + token * args.topk * args.columns + column;
+  const auto row_of = [&](int s) {
+    const long long slot = token * args.topk + s;
+    return args.slot_rows == nullptr ? slot : args.slot_rows[slot];
+  };
   // Eight loads are under way before the first is added: with few tokens their latency is all that this kernel costs.
   constexpr int kBatch = 8;
   Eight sum = {};
@@ -65,8 +68,8 @@ extern "C" __global__ void moe_sum(const __grid_constant__ CombineArguments args
     uint4 slots[kBatch];
 #pragma unroll
     for (int s = 0; s < kBatch; s++)
-      slots[s] = first + s < args.topk ? load(from + static_cast<long long>(first + s) * args.columns)
-                                       : make_uint4(0, 0, 0, 0);
+      slots[s] =
+          first + s < args.topk ? load(args.in + row_of(first + s) * args.columns + column) : make_uint4(0, 0, 0, 0);
 #pragma unroll
     for (int s = 0; s < kBatch; s++) {
       const Eight next = unpack(slots[s]);

@@ -2,22 +2,23 @@
 #pragma once
 
 #include "kernels/lib/fill.h"
+#include "kernels/lib/tensor_map.h"
 #include "kernels/lib/types.h"
 
 namespace moetune {
 
-/// A tile of rows that share an expert: rows [row, row + rows) of the expert-sorted order, rows <= BLOCK_SIZE_M.
+/// An entry for each row tile of a table: what is known of all tiles of its expert, whose rows are
+/// [row, row + rows) of the expert-sorted order. tile_at() (kernels/lib/row_tiles.cuh) makes tiles of it.
 struct alignas(16) RowTile {
   int expert;
-  int row;
-  int rows;
-  int unused;
+  int row, rows;
+  int first;  ///< index of the expert's first entry
 };
 
 /// The tiles of one BLOCK_SIZE_M. block_m = 0: not wanted.
 struct TileTable {
   int block_m;
-  RowTile* tiles;  ///< [tile_bound(slots, experts, block_m)]
+  RowTile* tiles;  ///< [tile_bound(slots, experts, block_m)]; ceil(rows / block_m) for each expert
   int* count;      ///< [1]
 };
 
@@ -30,14 +31,16 @@ constexpr long long tile_bound(long long slots, long long experts, long long blo
 
 /// kernels/routing. Rows are put in order of expert, then of slot.
 struct RouteArguments {
-  const int* topk_ids;  ///< [slots]
-  int slots;            ///< M·topk
+  const int* topk_ids;        ///< [slots]
+  const float* topk_weights;  ///< [slots]
+  int slots;                  ///< M·topk
   int experts;
   int slots_per_block;  ///< a multiple of 32 × warps
   int* block_counts;    ///< [blocks, experts]; unused with one block
   int* expert_offsets;  ///< [experts + 1]: where each expert's rows begin
   int* sorted_slots;    ///< [slots]: row -> slot
   int* slot_rows;       ///< [slots]: slot -> row, the inverse
+  float* row_weights;   ///< [slots]: topk_weights by row
   TileTable tables[2];  ///< for the first and the second GEMM
 };
 
@@ -46,18 +49,33 @@ struct GemmArguments {
   const unsigned short* a;        ///< first GEMM: [M, K], gathered by slot / topk; second: [slots, K] in row order
   const unsigned short* weights;  ///< [E, weight_rows, K]
   const unsigned short* bias;     ///< [E, weight_rows] or null
-  unsigned short* out;            ///< plain and gated: [slots, out_columns] in row order; final: the same in slot order
+  unsigned short* out;            ///< [slots, out_columns] in row order; final of the mma engine: in slot order
   const float* routing_weights;   ///< [slots], by slot
+  const float* row_weights;       ///< the same by row
   const int* sorted_slots;        ///< [slots]; null where rows are slots
   const RowTile* tiles;           ///< null where each slot is a tile of its own
   const int* tile_count;          ///< [1]
+  int* progress;                  ///< [2] zeros, which a kernel leaves as zeros: tiles handed out, blocks that are done
   const int* topk_ids;            ///< [slots]: the experts, where tiles is null
   int slots;
   int topk;
-  int group_m;  ///< row tiles walked before the next column tile
+  int group_m;  ///< row tiles of an expert walked before the next column tile
   int K;
   int weight_rows;  ///< N1, or N2 in the second GEMM
   int out_columns;  ///< N1 (plain), N1/2 (gated), N2 (final)
+};
+
+/// A grouped GEMM whose kernel copies boxes of tensors.
+struct TensorGemmArguments {
+  /// w as (K, row, E); gated as (K, row, half, E), or grouped as (K, row % 8, half, row / 8, E), whose boxes hold 8
+  /// gate rows, their 8 up rows, the next 8 gate rows …
+  TensorMap weights;
+  TensorMap tokens;  ///< second GEMM: cache2 as (K, slots)
+  /// The output as (column, row in a window, the window's end). A window is 2^30 rows, of which a box at
+  /// row 2^30 - n of the window that ends with row r stores the n rows before r: rows of the next expert stay
+  /// untouched.
+  TensorMap out;
+  GemmArguments gemm;
 };
 
 /// cache2 = activation(cache1): [rows, 2·columns] -> [rows, columns].
@@ -71,6 +89,7 @@ struct ActivateArguments {
 /// out [tokens, columns] = sum over topk of in [tokens, topk, columns], in ascending order.
 struct CombineArguments {
   const unsigned short* in;
+  const int* slot_rows;  ///< [tokens·topk]: where each slot's row lies in `in`; null where in slot order
   unsigned short* out;
   long long tokens;
   int topk;

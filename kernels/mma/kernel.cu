@@ -6,7 +6,8 @@
 //   it) EPILOGUE, ACTIVATION, DTYPE (enumerators of kernels/lib/types.h), HAS_BIAS, WEIGHT_ON_INPUT, TOKEN_TILES (0 or
 //   1) EVEN_K: K is a multiple of BLOCK_SIZE_K; NARROW: the output has fewer columns than a tile (0 or 1) KERNEL_NAME
 #include "kernels/lib/activation.cuh"
-#include "kernels/lib/arguments.h"
+#include "kernels/lib/quad.cuh"
+#include "kernels/lib/row_info.cuh"
 #include "kernels/mma/traits.h"
 #include "kernels/ptx/convert.cuh"
 #include "kernels/ptx/cp_async.cuh"
@@ -60,42 +61,19 @@ __device__ __forceinline__ constexpr int swizzled(int row, int chunk) {
   return row * kRowBytes + ((chunk ^ key) << 4);
 }
 
-struct Tile {
-  int expert, row, rows;  // rows [row, row + rows) of the sorted order
-  int column;             // first output column
-};
+constexpr TileShape kTileShape{.rows = kBlockM, .columns = kOutColumns, .even = false, .token_tiles = kTokenTiles};
 
-/// Finds this block's tile; false where there are fewer. Walks group_m row tiles down before it steps to the next
-/// column tile, so that blocks which run together share weights.
+/// Finds this block's tile; false where there are fewer.
 __device__ __forceinline__ bool find_tile(const GemmArguments& args, Tile& tile) {
   const int row_tiles = kTokenTiles ? args.slots : *args.tile_count;
   const int column_tiles = (args.out_columns + kOutColumns - 1) / kOutColumns;
   const int index = blockIdx.x;
   if (index >= row_tiles * column_tiles) return false;
-  const int band = args.group_m * column_tiles;
-  const int first = index / band * args.group_m;
-  const int height = min(row_tiles - first, args.group_m);
-  const int within = index % band;
-  const int row_tile = first + within % height;
+  tile = tile_at<kTileShape>(args, tile_entry<kTileShape>(args, index, column_tiles), index, column_tiles);
   // The last column tile is moved left until it ends with the output: it computes some columns again, to the same bits,
   // and the copies of weights need no bounds.
-  tile.column = within / height * kOutColumns;
   if constexpr (!kNarrow) tile.column = min(tile.column, args.out_columns - kOutColumns);
-  if constexpr (kTokenTiles) {
-    tile.expert = args.topk_ids[row_tile];
-    tile.row = row_tile;
-    tile.rows = 1;
-  } else {
-    const int4 entry = *reinterpret_cast<const int4*>(args.tiles + row_tile);
-    tile.expert = entry.x;
-    tile.row = entry.y;
-    tile.rows = entry.z;
-  }
   return true;
-}
-
-__device__ __forceinline__ int slot_of(const GemmArguments& args, int row) {
-  return kTokenTiles ? row : args.sorted_slots[row];
 }
 
 /// Copies the k tiles of A and of the weights of one tile, one after the other.
@@ -132,7 +110,7 @@ struct Loader {
       const int row = first_row + i * kRowsPerPass;
       const bool real = row < tile.rows;
       long long source = 0;
-      if (real) source = kSecond ? tile.row + row : slot_of(args, tile.row + row) / args.topk;
+      if (real) source = kSecond ? tile.row + row : slot_of<kTokenTiles>(args, tile.row + row) / args.topk;
       real_rows |= (real ? 1u : 0u) << i;
       a[i] = reinterpret_cast<const char*>(args.a + source * args.K + chunk * 8);
     }
@@ -226,56 +204,11 @@ __device__ __forceinline__ void multiply(Accumulators& acc, const Fragments& f) 
       ptx::mma_m16n8k16<kType>(acc[m][n], f.a[m], f.b[n / 2][n % 2 * 2], f.b[n / 2][n % 2 * 2 + 1]);
 }
 
-/// Where the rows of a warp go and what they weigh. Lane l keeps rows l, l + 32, … of the warp's; row_of() hands them
-/// out.
-struct RowInfo {
-  static constexpr int kPerLane = (kWarpM + 31) / 32;
-  static constexpr bool kNeedsSlots = kSecond || kWeighted;
-  int slots[kPerLane];
-  float weights[kPerLane];
-
-  __device__ __forceinline__ void load_slots(const GemmArguments& args, const Tile& tile, int warp_m, int lane) {
-    if constexpr (kNeedsSlots)
-#pragma unroll
-      for (int i = 0; i < kPerLane; i++) {
-        const int row = warp_m * kWarpM + i * 32 + lane;
-        slots[i] = i * 32 + lane < kWarpM && row < tile.rows ? slot_of(args, tile.row + row) : -1;
-      }
-  }
-  /// Apart from load_slots, so that a k tile's work can lie between the two latencies.
-  __device__ __forceinline__ void load_weights(const GemmArguments& args) {
-    if constexpr (kWeighted)
-#pragma unroll
-      for (int i = 0; i < kPerLane; i++) weights[i] = slots[i] >= 0 ? args.routing_weights[slots[i]] : 0.0f;
-  }
-  __device__ __forceinline__ int slot(int row) const {
-    return __shfl_sync(~0u, slots[row / 32], row % 32);
-  }
-  __device__ __forceinline__ float weight(int row) const {
-    return __shfl_sync(~0u, weights[row / 32], row % 32);
-  }
-};
-
-/// Lane q of each four gets element q of each of the four: v[k] becomes lane k's v[q]. One element stays as it is.
-template <int Count>
-__device__ __forceinline__ void transpose_quad(unsigned (&v)[Count], int q) {
-  static_assert(Count == 1 || Count == 4);
-#pragma unroll
-  for (int s = 1; s < Count; s *= 2)
-#pragma unroll
-    for (int i = 0; i < Count; i++)
-      if ((i & s) == 0) {
-        const unsigned received = __shfl_xor_sync(~0u, q & s ? v[i] : v[i | s], s);
-        if (q & s)
-          v[i] = received;
-        else
-          v[i | s] = received;
-      }
-}
+using Rows = RowInfo<kWarpM, kSecond || kWeighted, kWeighted, kTokenTiles>;
 
 /// Bias, routing weight and activation in fp32, one rounding, one store. Four n8 fragments are exchanged between four
 /// lanes, so that each stores 16 bytes of a row without a detour through shared memory.
-__device__ __forceinline__ void finish(const GemmArguments& args, const Tile& tile, const RowInfo& rows,
+__device__ __forceinline__ void finish(const GemmArguments& args, const Tile& tile, const Rows& rows,
                                        const Accumulators& acc, int warp_m, int warp_n, int lane) {
   constexpr int kOutFragments = kGated ? kFragmentsN / 2 : kFragmentsN;
   constexpr int kGroup = kOutFragments % 4 == 0 ? 4 : 1;
@@ -379,8 +312,8 @@ extern "C" __global__ void __launch_bounds__(kThreads) KERNEL_NAME(const __grid_
     ptx::cp_async_commit();  // second GEMM: the first group also holds all the weights copied so far
   }
 
-  RowInfo rows;
-  rows.load_slots(args, tile, warp_m, lane);
+  Rows rows;
+  rows.load_slots(args, tile, warp_m * kWarpM);
   Accumulators acc = {};
   Fragments fragments[2];
   const FragmentReader reader(smem, warp_m, warp_n, lane);

@@ -6,22 +6,33 @@
 
 namespace moetune::routing {
 
-/// Calls visit(slot, expert, peers, present) for every slot of this warp's share, 32 at a time, in order: peers are the
-/// lanes with the same expert, present those with a slot.
-template <class Visit>
+/// Calls visit(slot, expert, weight, peers, present) for every slot of this warp's share, 32 at a time, in order: peers
+/// are the lanes with the same expert, present those with a slot; weight only where asked for. Experts and weights of
+/// several steps are loaded at once: what a step costs is their way from memory.
+template <bool WithWeights, class Visit>
 __device__ __forceinline__ void for_each_slot(const RouteArguments& args, Visit visit) {
+  constexpr int kAhead = 8;
   const int warps = blockDim.x / 32, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int share = args.slots_per_block / warps;
   const int begin = blockIdx.x * args.slots_per_block + warp * share;
   const int end = min(begin + share, args.slots);
-  for (int first = begin; first < end; first += 32) {
-    const int slot = first + lane;
-    const unsigned present = __ballot_sync(~0u, slot < end);
-    if (slot < end) {
-      const int expert = args.topk_ids[slot];
-      visit(slot, expert, __match_any_sync(present, expert), present);
+  for (int first = begin; first < end; first += 32 * kAhead) {
+    int experts[kAhead];
+    float weights[kAhead];
+#pragma unroll
+    for (int i = 0; i < kAhead; i++) {
+      const int slot = first + i * 32 + lane;
+      experts[i] = slot < end ? args.topk_ids[slot] : 0;
+      weights[i] = WithWeights && slot < end ? args.topk_weights[slot] : 0.0f;
     }
-    __syncwarp();
+#pragma unroll
+    for (int i = 0; i < kAhead; i++) {
+      const int slot = first + i * 32 + lane;
+      const unsigned present = __ballot_sync(~0u, slot < end);
+      if (present == 0) break;
+      if (slot < end) visit(slot, experts[i], weights[i], __match_any_sync(present, experts[i]), present);
+      __syncwarp();
+    }
   }
 }
 
@@ -32,7 +43,7 @@ extern "C" __global__ void count_experts(const __grid_constant__ RouteArguments 
   ptx::grid_dependency_launch();
   for (int e = threadIdx.x; e < args.experts; e += blockDim.x) counts[e] = 0;
   __syncthreads();
-  for_each_slot(args, [&](int, int expert, unsigned peers, unsigned) {
+  for_each_slot<false>(args, [&](int, int expert, float, unsigned peers, unsigned) {
     if ((peers & ptx::lanes_below()) == 0) atomicAdd(&counts[expert], __popc(peers));
   });
   __syncthreads();
@@ -94,7 +105,7 @@ extern "C" __global__ void moe_align_block_size(const __grid_constant__ RouteArg
   __syncthreads();
   ptx::grid_dependency_wait();
   ptx::grid_dependency_launch();
-  for_each_slot(args, [&](int, int expert, unsigned peers, unsigned) {
+  for_each_slot<false>(args, [&](int, int expert, float, unsigned peers, unsigned) {
     if ((peers & ptx::lanes_below()) == 0) warp_rows[warp * E + expert] += __popc(peers);
   });
   __syncthreads();
@@ -126,12 +137,13 @@ extern "C" __global__ void moe_align_block_size(const __grid_constant__ RouteArg
                    [&](int e) { return (totals[e] + args.tables[t].block_m - 1) / args.tables[t].block_m; });
   __syncthreads();
 
-  for_each_slot(args, [&](int slot, int expert, unsigned peers, unsigned present) {
+  for_each_slot<true>(args, [&](int slot, int expert, float weight, unsigned peers, unsigned present) {
     const unsigned below = peers & ptx::lanes_below();
     const int within = warp_rows[warp * E + expert];
     const int row = offsets[expert] + earlier[expert] + within + __popc(below);
     args.sorted_slots[row] = slot;
     args.slot_rows[slot] = row;
+    args.row_weights[row] = weight;
     __syncwarp(present);
     if (below == 0) warp_rows[warp * E + expert] = within + __popc(peers);
   });
@@ -145,10 +157,8 @@ extern "C" __global__ void moe_align_block_size(const __grid_constant__ RouteArg
       const TileTable& table = args.tables[t];
       if (table.block_m == 0) continue;
       const auto write = [&](int e, int i) {
-        table.tiles[tile_offsets[t * (E + 1) + e] + i] = {.expert = e,
-                                                          .row = offsets[e] + i * table.block_m,
-                                                          .rows = min(table.block_m, totals[e] - i * table.block_m),
-                                                          .unused = 0};
+        const int first_tile = tile_offsets[t * (E + 1) + e];
+        table.tiles[first_tile + i] = {.expert = e, .row = offsets[e], .rows = totals[e], .first = first_tile};
       };
       constexpr int kFew = 4;
       const int own_tiles =

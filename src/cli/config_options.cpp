@@ -69,14 +69,14 @@ std::map<Stage, StageConfig> StageConfigOptions::parse() const {
 }
 
 void SpaceOptions::add_to(CLI::App& app) {
-  app.add_option(
-         "-c,--axis", axes,
-         "Values to try for a config key, in place of the search space's: BLOCK_SIZE_M=64,128, or for one stage "
-         "gate.BLOCK_SIZE_M=64; one value pins it; may be repeated")
+  app.add_option("-c,--axis", axes,
+                 "Values to try for a config key of all engines that have it, in place of the search space's: "
+                 "BLOCK_SIZE_M=64,128, or for one stage gate.BLOCK_SIZE_M=64; one value pins it; may be repeated")
       ->group("Configs")
       ->type_name("[STAGE.]KEY=VALUES")
       ->allow_extra_args(false);
-  app.add_option("--engine", engine_names, "Engines to search (all that run on the device)")
+  app.add_option("--engine", engine_names,
+                 "Engines to search: wgmma,mma; see `moe-tune list engines` (all that run on the device)")
       ->group("Configs")
       ->type_name("LIST");
 }

@@ -131,6 +131,7 @@ class TuneCommand final : public Command {
         "  moe-tune tune --model qwen3-30b-a3b --M 1,16 --budget 60s\n"
         "  moe-tune tune --model mixtral-8x7b --tp 8 --M pow2:0:12 --routing uniform --routing zipf:1.0\n"
         "  moe-tune tune --M 64 --K 2048 --N1 1536 --E 128 --topk 8 --dtype fp16 -c BLOCK_SIZE_M=16,32\n"
+        "  moe-tune tune --model qwen3-30b-a3b --M 4096 --engine mma\n"
         "  moe-tune tune --batch problems.txt --device cuda:1 --out results/h200 --json - -q\n\n"
         "Each implementation is searched with the same budget, every config is verified before it is timed, and the\n"
         "winners are measured against each other in the same rounds. Results go to stdout, progress to stderr.\n"

@@ -58,7 +58,9 @@ class VerifyCommand final : public Command {
     problems_.add_to(app);
     impls_.add_to(app);
     device_.add_to(app);
-    configs_.add_to(app, "The config of a stage (gemm1, gate or final); the engine's first guess where not given");
+    configs_.add_to(app,
+                    "The config of a stage (gemm1, gate or final); where not given, the first guess of the first "
+                    "engine that can run it");
     spaces_.add_to(app);
     app.add_option("--samples", samples_,
                    "Also this many random legal configs for each problem, implementation and engine")

@@ -57,7 +57,9 @@ std::string first_error(const std::string& log) {
 
 }  // namespace
 
-KernelCompiler::KernelCompiler(int compute_capability) : architecture_(fmt::format("sm_{}", compute_capability)) {
+// wgmma and setmaxnreg belong to 9.0 alone, which is what the "a" stands for.
+KernelCompiler::KernelCompiler(int compute_capability)
+    : architecture_(fmt::format("sm_{}{}", compute_capability, compute_capability == 90 ? "a" : "")) {
   Digest digest;
   for (const Resource& each : resources())
     if (each.path.starts_with("kernels/")) digest.add(each.path).add(each.text);

@@ -1,16 +1,30 @@
 #include "kernel/engine.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
 
 #include "base/error.h"
 #include "kernel/cpu.h"
 #include "kernel/mma.h"
+#include "kernel/wgmma.h"
 
 namespace moetune {
 
 std::span<const Engine> engines() {
-  static const std::array<Engine, 2> table{mma_engine(), cpu_engine()};
+  static const std::array<Engine, 4> table{wgmma_engine(), wgmma_swap_ab_engine(), mma_engine(), cpu_engine()};
   return table;
+}
+
+std::optional<std::string> why_parameters_differ(std::string_view engine, std::span<const std::string_view> parameters,
+                                                 const Config& config) {
+  for (const auto& [name, value] : config.values())
+    if (std::find(parameters.begin(), parameters.end(), name) == parameters.end())
+      return fmt::format("the {} engine has no parameter {}", engine, name);
+  for (const std::string_view name : parameters)
+    if (!config.find(name)) return fmt::format("{} is missing", name);
+  return std::nullopt;
 }
 
 const Engine& find_engine(std::string_view name) {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kernel/kernel_source.h"
 #include "problem/device_info.h"
 #include "space/config.h"
 
@@ -13,17 +14,27 @@ namespace moetune {
 
 /// A way to compute the tunable stages: a row of the engine table.
 struct Engine {
-  std::string_view name;     ///< "mma", "cpu"
+  std::string_view name;  ///< "wgmma", "mma", "cpu"
   Backend backend;
-  std::string_view summary;  ///< one line for `list`
+  std::string_view summary;                      ///< one line for `list`
   std::span<const std::string_view> parameters;  ///< config keys, in order
 
   /// Why `config` cannot compute `stage` of `problem` on `device`; nothing where it can. The one authority on legality.
-  std::optional<std::string> (*why_invalid)(const Config& config, Stage stage, const Problem& problem, const DeviceInfo& device);
+  std::optional<std::string> (*why_invalid)(const Config& config, Stage stage, const Problem& problem,
+                                            const DeviceInfo& device);
 
-  /// Configs worth trying first, best guess first, all legal, at least one wherever the engine can run the problem at all.
+  /// Configs worth trying first, best guess first, all legal and different, at least one wherever the engine can run
+  /// the problem at all.
   std::vector<Config> (*first_configs)(Stage stage, const Problem& problem, const DeviceInfo& device);
+
+  /// CUDA engines: the kernel of a config that why_invalid accepts. `token_tiles`: each slot is a tile of its own and
+  /// no routing has run. Null for the others.
+  KernelPlan (*kernel_plan)(const Config& config, Stage stage, const Problem& problem, bool token_tiles) = nullptr;
 };
+
+/// What a config's names have too much or too little of an engine's parameters; nothing where they agree.
+std::optional<std::string> why_parameters_differ(std::string_view engine, std::span<const std::string_view> parameters,
+                                                 const Config& config);
 
 /// All engines.
 std::span<const Engine> engines();

@@ -13,12 +13,29 @@ struct KernelSource {
   auto operator<=>(const KernelSource&) const = default;
 };
 
-/// A kernel with its launch shape.
+/// The boxes that a kernel copies as tensors (TensorGemmArguments), in elements.
+struct TensorBoxes {
+  int depth = 0;                          ///< of K
+  int rows = 0;                           ///< of weights
+  int halves = 0;                         ///< gated: gate, or gate and up
+  int groups = 0;                         ///< gated: of 8 rows; 0 where rows are not grouped
+  int tokens = 0;                         ///< rows of cache2
+  int store_columns = 0, store_rows = 0;  ///< of the output; 0 where it is not stored in boxes
+};
+
+/// A grouped GEMM's kernel with its launch shape.
 struct KernelPlan {
   KernelSource source;
   std::string entry;  ///< its extern "C" name
   int threads = 0;
   int shared_bytes = 0;
+  int block_m = 0;         ///< rows of a tile-table entry
+  int columns = 0;         ///< output columns of a tile
+  int group_m = 1;         ///< row tiles walked before the next column tile
+  int cluster = 1;         ///< blocks that take one tile-table entry together
+  int blocks_per_sm = 0;   ///< persistent blocks, which walk the tiles; 0: a block for each tile
+  bool row_order = false;  ///< second GEMM: writes rows in expert-sorted order, else by slot
+  TensorBoxes boxes{};     ///< depth 0: the kernel takes GemmArguments, else TensorGemmArguments
 };
 
 }  // namespace moetune

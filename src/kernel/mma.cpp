@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 
+#include "kernel/grouped_gemm.h"
 #include "kernels/lib/arguments.h"
+#include "kernels/mma/traits.h"
 
 namespace moetune {
 namespace {
@@ -13,31 +15,18 @@ namespace {
 constexpr std::array<std::string_view, 6> kParameters{"BLOCK_SIZE_M", "BLOCK_SIZE_N", "BLOCK_SIZE_K",
                                                       "GROUP_SIZE_M", "num_warps",    "num_stages"};
 
-/// The widths of a stage's GEMM.
-struct Shape {
-  std::int64_t K, weight_rows, out_columns;
-};
-
-Shape shape_of(Stage stage, const Problem& p) {
-  switch (epilogue_of(stage)) {
-    case Epilogue::plain:
-      return {p.K, p.N1, p.N1};
-    case Epilogue::gated:
-      return {p.K, p.N1, p.inner()};
-    case Epilogue::final:
-      return {p.inner(), p.N2, p.N2};
-  }
-  return {};
+mma::Config to_mma_config(const Config& config) {
+  return {.block_m = config.at("BLOCK_SIZE_M"),
+          .block_n = config.at("BLOCK_SIZE_N"),
+          .block_k = config.at("BLOCK_SIZE_K"),
+          .group_m = config.at("GROUP_SIZE_M"),
+          .num_warps = config.at("num_warps"),
+          .num_stages = config.at("num_stages")};
 }
 
 std::optional<std::string> why_invalid(const Config& config, Stage stage, const Problem& problem,
                                        const DeviceInfo& device) {
-  for (const auto& [name, value] : config.values())
-    if (std::find(kParameters.begin(), kParameters.end(), name) == kParameters.end())
-      return fmt::format("the mma engine has no parameter {}", name);
-  for (const std::string_view name : kParameters)
-    if (!config.find(name)) return fmt::format("{} is missing", name);
-
+  if (const auto reason = why_parameters_differ("mma", kParameters, config)) return reason;
   const mma::Config c = to_mma_config(config);
   if (const char* reason = mma::why_invalid(c)) return reason;
   if (device.backend != Backend::cuda || device.compute_capability < 80)
@@ -46,7 +35,7 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
   if (shared > device.shared_memory_per_block)
     return fmt::format("needs {} bytes of shared memory, a block has {}", shared, device.shared_memory_per_block);
 
-  const Shape shape = shape_of(stage, problem);
+  const GemmShape shape = gemm_shape(stage, problem);
   if (shape.weight_rows * shape.K > 0xffffffffll)
     return fmt::format("an expert's weights have {} elements, the kernel's offsets reach 2^32",
                        shape.weight_rows * shape.K);
@@ -128,8 +117,24 @@ std::vector<Config> first_configs(Stage stage, const Problem& problem, const Dev
   return all;
 }
 
-std::string_view macro_name(DType dtype) {
-  return dtype == DType::bf16 ? "bf16" : "fp16";
+KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem, bool token_tiles) {
+  const mma::Config c = to_mma_config(config);
+  const GemmShape shape = gemm_shape(stage, problem);
+  const int columns = mma::out_columns(c, epilogue_of(stage));
+  KernelPlan plan{.source = {.path = "kernels/mma/kernel.cu", .defines = gemm_defines(stage, problem, token_tiles)},
+                  .entry = gemm_kernel_name(stage),
+                  .threads = mma::num_threads(c),
+                  .shared_bytes = mma::smem_bytes(c),
+                  .block_m = c.block_m,
+                  .columns = columns,
+                  .group_m = c.group_m};
+  for (std::string define :
+       {fmt::format("BLOCK_SIZE_M={}", c.block_m), fmt::format("BLOCK_SIZE_N={}", c.block_n),
+        fmt::format("BLOCK_SIZE_K={}", c.block_k), fmt::format("NUM_WARPS={}", c.num_warps),
+        fmt::format("NUM_STAGES={}", c.num_stages), fmt::format("EVEN_K={}", shape.K % c.block_k == 0 ? 1 : 0),
+        fmt::format("NARROW={}", shape.out_columns < columns ? 1 : 0)})
+    plan.source.defines.push_back(std::move(define));
+  return plan;
 }
 
 }  // namespace
@@ -140,48 +145,9 @@ const Engine& mma_engine() {
                                  .summary = "mma.sync and cp.async, compute capability 8.0 and later",
                                  .parameters = kParameters,
                                  .why_invalid = why_invalid,
-                                 .first_configs = first_configs};
+                                 .first_configs = first_configs,
+                                 .kernel_plan = kernel_plan};
   return engine;
-}
-
-mma::Config to_mma_config(const Config& config) {
-  return {.block_m = config.at("BLOCK_SIZE_M"),
-          .block_n = config.at("BLOCK_SIZE_N"),
-          .block_k = config.at("BLOCK_SIZE_K"),
-          .group_m = config.at("GROUP_SIZE_M"),
-          .num_warps = config.at("num_warps"),
-          .num_stages = config.at("num_stages")};
-}
-
-KernelPlan mma_kernel_plan(const Config& config, Stage stage, const Problem& problem, bool token_tiles) {
-  const mma::Config c = to_mma_config(config);
-  const Epilogue epilogue = epilogue_of(stage);
-  const Shape shape = shape_of(stage, problem);
-  const bool has_bias = epilogue == Epilogue::final ? problem.has_b2() : problem.has_b1();
-  const std::string_view entry = epilogue == Epilogue::gated   ? "merged_moe_gate_kernel"
-                                 : epilogue == Epilogue::final ? "merged_moe_final_kernel"
-                                                               : "invoke_fused_moe_kernel";
-  const std::string_view epilogue_name = epilogue == Epilogue::gated   ? "gated"
-                                         : epilogue == Epilogue::final ? "final"
-                                                                       : "plain";
-  KernelPlan plan;
-  plan.entry = entry;
-  plan.threads = mma::num_threads(c);
-  plan.shared_bytes = mma::smem_bytes(c);
-  plan.source = {
-      .path = "kernels/mma/kernel.cu",
-      .defines = {fmt::format("BLOCK_SIZE_M={}", c.block_m), fmt::format("BLOCK_SIZE_N={}", c.block_n),
-                  fmt::format("BLOCK_SIZE_K={}", c.block_k), fmt::format("NUM_WARPS={}", c.num_warps),
-                  fmt::format("NUM_STAGES={}", c.num_stages), fmt::format("EPILOGUE={}", epilogue_name),
-                  // Only the gated epilogue has an activation: the others share one kernel over all of them.
-                  fmt::format("ACTIVATION={}", epilogue == Epilogue::gated ? to_string(problem.activation) : "silu"),
-                  fmt::format("DTYPE={}", macro_name(problem.dtype)), fmt::format("HAS_BIAS={}", has_bias ? 1 : 0),
-                  fmt::format("WEIGHT_ON_INPUT={}", problem.weight_on_input ? 1 : 0),
-                  fmt::format("TOKEN_TILES={}", token_tiles ? 1 : 0),
-                  fmt::format("EVEN_K={}", shape.K % c.block_k == 0 ? 1 : 0),
-                  fmt::format("NARROW={}", shape.out_columns < mma::out_columns(c, epilogue) ? 1 : 0),
-                  fmt::format("KERNEL_NAME={}", entry)}};
-  return plan;
 }
 
 }  // namespace moetune

@@ -9,7 +9,7 @@
 namespace moetune {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kShortNames{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kShortNames{{
     {"BLOCK_SIZE_M", "bm"},
     {"BLOCK_SIZE_N", "bn"},
     {"BLOCK_SIZE_K", "bk"},
@@ -17,6 +17,12 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kShortNam
     {"num_warps", "w"},
     {"num_stages", "st"},
     {"num_threads", "t"},
+    {"num_consumers", "c"},
+    {"CLUSTER_SIZE_M", "cl"},
+    {"blocks_per_sm", "b"},
+    {"evict_first", "ef"},
+    {"dynamic", "dy"},
+    {"stagger", "sg"},
 }};
 
 std::string_view short_name(std::string_view name) {

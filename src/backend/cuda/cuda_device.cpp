@@ -36,7 +36,9 @@ class CudaDevice final : public Device {
     std::vector<KernelSource> sources;
     for (const auto& [stage, config] : configs)
       if (!find_engine(config.engine).why_invalid(config.config, stage, problem, info()))
-        sources.push_back(mma_kernel_plan(config.config, stage, problem, cuda::uses_token_tiles(problem)).source);
+        sources.push_back(find_engine(config.engine)
+                              .kernel_plan(config.config, stage, problem, cuda::uses_token_tiles(problem))
+                              .source);
     std::sort(sources.begin(), sources.end());
     sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
     gpu_->compiler().compile_all(sources, static_cast<int>(std::thread::hardware_concurrency()), done);

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "kernel/mma.h"
+#include <algorithm>
+#include <array>
+
+#include "kernel/engine.h"
 #include "kernels/lib/arguments.h"
 
 namespace moetune::cuda {
@@ -44,7 +47,7 @@ CudaPipeline::CudaPipeline(std::shared_ptr<Gpu> gpu, const Problem& problem, con
         add_activate();
         break;
       case Stage::combine:
-        add_combine();
+        add_combine(config.stages.at(Stage::final));
         break;
     }
   }
@@ -59,6 +62,7 @@ void CudaPipeline::add_route(const PipelineConfig& config) {
   const RouteShape shape = route_shape(problem_);
   const KernelSource source{.path = "kernels/routing/kernel.cu", .defines = {}};
   RouteArguments arguments{.topk_ids = buffers_.topk_ids.as<const int>(),
+                           .topk_weights = buffers_.topk_weights.as<const float>(),
                            .slots = static_cast<int>(problem_.slots()),
                            .experts = static_cast<int>(problem_.E),
                            .slots_per_block = shape.slots_per_block,
@@ -66,10 +70,11 @@ void CudaPipeline::add_route(const PipelineConfig& config) {
                            .expert_offsets = buffers_.expert_offsets.as<int>(),
                            .sorted_slots = buffers_.sorted_slots.as<int>(),
                            .slot_rows = buffers_.slot_rows.as<int>(),
+                           .row_weights = buffers_.row_weights.as<float>(),
                            .tables = {}};
   for (const Stage stage : tunable_stages_of(config.impl)) {
     const std::size_t t = table_of(stage);
-    arguments.tables[t] = {.block_m = config.stages.at(stage).config.at("BLOCK_SIZE_M"),
+    arguments.tables[t] = {.block_m = plan_of(stage, config.stages.at(stage)).block_m,
                            .tiles = buffers_.tiles[t].as<RowTile>(),
                            .count = buffers_.tile_counts.as<int>() + t};
   }
@@ -86,8 +91,7 @@ void CudaPipeline::add_route(const PipelineConfig& config) {
 }
 
 void CudaPipeline::add_gemm(Stage stage, const StageConfig& config) {
-  const KernelPlan plan = mma_kernel_plan(config.config, stage, problem_, token_tiles_);
-  const mma::Config c = to_mma_config(config.config);
+  const KernelPlan plan = plan_of(stage, config);
   const Epilogue epilogue = epilogue_of(stage);
   const bool second = epilogue == Epilogue::final;
   const std::size_t t = table_of(stage);
@@ -101,25 +105,71 @@ void CudaPipeline::add_gemm(Stage stage, const StageConfig& config) {
       .bias = bias.as<const unsigned short>(),
       .out = out.as<unsigned short>(),
       .routing_weights = buffers_.topk_weights.as<const float>(),
+      .row_weights = (token_tiles_ ? buffers_.topk_weights : buffers_.row_weights).as<const float>(),
       .sorted_slots = token_tiles_ ? nullptr : buffers_.sorted_slots.as<const int>(),
       .tiles = token_tiles_ ? nullptr : buffers_.tiles[t].as<const RowTile>(),
       .tile_count = buffers_.tile_counts.as<const int>() + t,
+      .progress = buffers_.progress.as<int>() + 2 * t,
       .topk_ids = buffers_.topk_ids.as<const int>(),
       .slots = static_cast<int>(problem_.slots()),
       .topk = static_cast<int>(problem_.topk),
-      .group_m = c.group_m,
+      .group_m = plan.group_m,
       .K = static_cast<int>(second ? problem_.inner() : problem_.K),
       .weight_rows = static_cast<int>(second ? problem_.N2 : problem_.N1),
       .out_columns = static_cast<int>(out_columns),
   };
-  const std::int64_t row_tiles = token_tiles_ ? problem_.slots() : tile_bound(problem_.slots(), problem_.E, c.block_m);
-  const std::int64_t columns = mma::out_columns(c, epilogue);
+  const std::int64_t row_tiles =
+      token_tiles_ ? problem_.slots() : tile_bound(problem_.slots(), problem_.E, plan.block_m);
+  std::int64_t blocks = row_tiles * ((out_columns + plan.columns - 1) / plan.columns) * plan.cluster;
+  if (plan.blocks_per_sm > 0)
+    blocks =
+        std::min<std::int64_t>(blocks, gpu_->info().multiprocessors * plan.blocks_per_sm / plan.cluster * plan.cluster);
   Launch launch{.function = gpu_->load(plan.source, plan.entry, plan.shared_bytes),
-                .grid = static_cast<unsigned>(row_tiles * ((out_columns + columns - 1) / columns)),
+                .grid = static_cast<unsigned>(blocks),
                 .block = static_cast<unsigned>(plan.threads),
-                .shared_bytes = static_cast<unsigned>(plan.shared_bytes)};
-  launch.set_arguments(arguments);
+                .shared_bytes = static_cast<unsigned>(plan.shared_bytes),
+                .cluster = static_cast<unsigned>(plan.cluster)};
+  if (plan.boxes.depth > 0)
+    launch.set_arguments(with_tensors(arguments, stage, plan.boxes));
+  else
+    launch.set_arguments(arguments);
   add(stage, std::move(launch));
+}
+
+TensorGemmArguments CudaPipeline::with_tensors(const GemmArguments& arguments, Stage stage,
+                                               const TensorBoxes& boxes) const {
+  using Size = unsigned long long;
+  const Size K = static_cast<Size>(arguments.K), pitch = 2 * K, rows = static_cast<Size>(arguments.weight_rows);
+  const Size E = static_cast<Size>(problem_.E);
+  TensorGemmArguments result{.weights = {}, .tokens = {}, .out = {}, .gemm = arguments};
+  TensorShape weights{.sizes = {K, rows, E}, .strides = {pitch, rows * pitch}, .box = {boxes.depth, boxes.rows, 1}};
+  if (stage == Stage::gate && boxes.groups == 0)
+    weights = {.sizes = {K, rows / 2, 2, E},
+               .strides = {pitch, rows / 2 * pitch, rows * pitch},
+               .box = {boxes.depth, boxes.rows, boxes.halves, 1}};
+  else if (stage == Stage::gate)
+    weights = {.sizes = {K, 8, 2, rows / 16, E},
+               .strides = {pitch, rows / 2 * pitch, 8 * pitch, rows * pitch},
+               .box = {boxes.depth, boxes.rows, boxes.halves, boxes.groups, 1}};
+  const bool second = stage == Stage::final;
+  result.weights = gpu_->tensor_map(problem_.dtype, (second ? buffers_.w2 : buffers_.w1).address(), weights);
+  if (second)
+    result.tokens = gpu_->tensor_map(
+        problem_.dtype, buffers_.cache2.address(),
+        {.sizes = {K, static_cast<Size>(problem_.slots())}, .strides = {pitch}, .box = {boxes.depth, boxes.tokens}});
+  if (boxes.store_columns > 0) {
+    const Size out_pitch = 2 * static_cast<Size>(arguments.out_columns), window = 1ull << 30;
+    const DevicePointer out = reinterpret_cast<DevicePointer>(arguments.out);
+    result.out = gpu_->tensor_map(problem_.dtype, out - window * out_pitch,
+                                  {.sizes = {static_cast<Size>(arguments.out_columns), window, 0x7fff0000},
+                                   .strides = {out_pitch, out_pitch},
+                                   .box = {boxes.store_columns, boxes.store_rows, 1}});
+  }
+  return result;
+}
+
+KernelPlan CudaPipeline::plan_of(Stage stage, const StageConfig& config) const {
+  return find_engine(config.engine).kernel_plan(config.config, stage, problem_, token_tiles_);
 }
 
 void CudaPipeline::add_activate() {
@@ -133,7 +183,8 @@ void CudaPipeline::add_activate() {
   add(Stage::activate, std::move(launch));
 }
 
-void CudaPipeline::add_combine() {
+void CudaPipeline::add_combine(const StageConfig& final) {
+  const bool by_row = !token_tiles_ && plan_of(Stage::final, final).row_order;
   // Few tokens: small blocks, so that the loads are spread over many SMs.
   const std::int64_t pieces = problem_.M * problem_.N2 / 8;
   const unsigned threads = pieces < 64 * 1024 ? 64 : kElementwiseThreads;
@@ -141,6 +192,7 @@ void CudaPipeline::add_combine() {
                 .grid = blocks_for(pieces, threads),
                 .block = threads};
   launch.set_arguments(CombineArguments{.in = buffers_.cache3.as<const unsigned short>(),
+                                        .slot_rows = by_row ? buffers_.slot_rows.as<const int>() : nullptr,
                                         .out = buffers_.out.as<unsigned short>(),
                                         .tokens = problem_.M,
                                         .topk = static_cast<int>(problem_.topk),

@@ -5,6 +5,8 @@
 #include <optional>
 
 #include "backend/cuda/cuda_workload.h"
+#include "kernel/kernel_source.h"
+#include "kernels/lib/arguments.h"
 
 namespace moetune::cuda {
 
@@ -28,8 +30,10 @@ class CudaPipeline final : public Pipeline {
   void add(Stage stage, Launch launch);
   void add_route(const PipelineConfig& config);
   void add_gemm(Stage stage, const StageConfig& config);
+  KernelPlan plan_of(Stage stage, const StageConfig& config) const;
+  TensorGemmArguments with_tensors(const GemmArguments& arguments, Stage stage, const TensorBoxes& boxes) const;
   void add_activate();
-  void add_combine();
+  void add_combine(const StageConfig& final);
 
   /// The launches of one stage, or of all; the first waits for what is ahead of it in the stream.
   std::vector<Launch> launches(std::optional<Stage> stage) const;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "backend/cuda/cuda_pipeline.h"
 #include "base/error.h"
@@ -17,9 +18,9 @@ bool uses_token_tiles(const Problem& problem) {
 }
 
 RouteShape route_shape(const Problem& problem) {
-  // One block up to 4096 slots: a second launch costs more than the walk. Above, at most 128 blocks, since each reads
+  // One block up to 8192 slots: a second launch costs more than the walk. Above, at most 128 blocks, since each reads
   // the counts of all.
-  constexpr std::int64_t kOneBlock = 4096, kSlotsPerBlock = 2048, kMostBlocks = 128;
+  constexpr std::int64_t kOneBlock = 8192, kSlotsPerBlock = 2048, kMostBlocks = 128;
   const std::int64_t slots = problem.slots();
   RouteShape shape;
   shape.blocks =
@@ -50,9 +51,11 @@ std::vector<std::int64_t> ProblemBuffers::sizes(const Problem& p) {
           4 * (p.E + 1),
           4 * slots,
           4 * slots,
+          4 * slots,
           tiles,
           tiles,
           2 * static_cast<std::int64_t>(sizeof(int)),
+          4 * static_cast<std::int64_t>(sizeof(int)),
           2 * slots * p.N1,
           2 * slots * p.inner(),
           2 * slots * p.N2,
@@ -63,10 +66,11 @@ std::vector<std::int64_t> ProblemBuffers::sizes(const Problem& p) {
 ProblemBuffers::ProblemBuffers(const Driver& driver, const Problem& problem) {
   const std::vector<std::int64_t> bytes = sizes(problem);
   Buffer* const members[] = {
-      &hidden,         &w1,           &b1,        &w2,       &b2,       &topk_ids,    &topk_weights, &block_counts,
-      &expert_offsets, &sorted_slots, &slot_rows, &tiles[0], &tiles[1], &tile_counts, &cache1,       &cache2,
-      &cache3,         &out,          &scan};
+      &hidden,         &w1,           &b1,        &w2,          &b2,       &topk_ids, &topk_weights, &block_counts,
+      &expert_offsets, &sorted_slots, &slot_rows, &row_weights, &tiles[0], &tiles[1], &tile_counts,  &progress,
+      &cache1,         &cache2,       &cache3,    &out,         &scan};
   for (std::size_t i = 0; i < bytes.size(); i++) *members[i] = Buffer(driver, static_cast<std::size_t>(bytes[i]));
+  progress.upload(std::span<const int>(std::array<int, 4>{}));
 }
 
 CudaWorkload::CudaWorkload(std::shared_ptr<Gpu> gpu, Problem problem, const DataSpec& data)

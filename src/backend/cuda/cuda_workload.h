@@ -9,7 +9,7 @@
 namespace moetune::cuda {
 
 /// The smallest BLOCK_SIZE_M of any engine: sizes the tile tables.
-inline constexpr int kLeastBlockM = 16;
+inline constexpr int kLeastBlockM = 8;
 
 /// Slots so few that they hardly share an expert: each gets a tile of its own and no routing runs. vLLM's fused_moe
 /// draws the line in the same place, 4·slots <= E.
@@ -25,7 +25,7 @@ RouteShape route_shape(const Problem& problem);
 /// Everything a problem keeps on the device. Names and shapes as in kernels/lib/arguments.h.
 struct ProblemBuffers {
   Buffer hidden, w1, b1, w2, b2, topk_ids, topk_weights;
-  Buffer block_counts, expert_offsets, sorted_slots, slot_rows, tiles[2], tile_counts;
+  Buffer block_counts, expert_offsets, sorted_slots, slot_rows, row_weights, tiles[2], tile_counts, progress;
   Buffer cache1, cache2, cache3, out;
   Buffer scan;
 

@@ -39,6 +39,7 @@ Result<const Driver*> load() {
     library.load(d.module_function, "cuModuleGetFunction");
     library.load(d.function_set_attribute, "cuFuncSetAttribute");
     library.load(d.launch, "cuLaunchKernelEx");
+    library.load(d.encode_tensor_map, "cuTensorMapEncodeTiled");
     library.load(d.stream_create, "cuStreamCreate");
     library.load(d.stream_destroy, "cuStreamDestroy_v2");
     library.load(d.stream_synchronize, "cuStreamSynchronize");

@@ -5,12 +5,13 @@
 #include <string>
 
 #include "base/outcome.h"
+#include "kernels/lib/tensor_map.h"
 
 namespace moetune::cuda {
 
 // The part of the CUDA driver interface (docs.nvidia.com/cuda/cuda-driver-api) that moe-tune uses. Declared here so
-// that the binary builds without a CUDA toolkit and starts without a driver; tests/backend/driver_abi_test.cpp compares
-// it with cuda.h where that is installed.
+// that the binary builds without a CUDA toolkit and starts without a driver; tests/backend/cuda/driver_abi_test.cpp
+// compares it with cuda.h where that is installed.
 using DevicePointer = unsigned long long;
 using Context = struct CudaContext*;
 using Module = struct CudaModule*;
@@ -26,8 +27,10 @@ struct LaunchAttribute {
   alignas(8) union {
     char bytes[64];
     int programmatic_stream_serialization;
+    unsigned cluster_dimension[3];
   } value = {};
 };
+inline constexpr int kClusterDimension = 4;
 inline constexpr int kProgrammaticStreamSerialization = 6;
 
 struct LaunchConfig {
@@ -52,6 +55,10 @@ enum class Attribute : int {
 inline constexpr int kMaxDynamicSharedSize = 8;  // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 inline constexpr int kStreamNonBlocking = 1;
 inline constexpr int kCaptureThreadLocal = 1;
+// Of tensor maps: CUtensorMapDataType, CUtensorMapSwizzle, CUtensorMapL2promotion.
+inline constexpr int kTensorFloat16 = 6, kTensorBfloat16 = 9;
+inline constexpr int kTensorSwizzle64 = 2, kTensorSwizzle128 = 3;
+inline constexpr int kTensorPromotion256 = 3;
 inline constexpr int kErrorOutOfMemory = 2;
 inline constexpr int kErrorInvalidValue = 1;
 inline constexpr int kErrorLaunchOutOfResources = 701;
@@ -81,6 +88,9 @@ struct Driver {
   int (*module_function)(Function*, Module, const char*);
   int (*function_set_attribute)(Function, int, int);
   int (*launch)(const LaunchConfig*, Function, void**, void**);
+  int (*encode_tensor_map)(TensorMap*, int type, unsigned rank, DevicePointer, const unsigned long long* sizes,
+                           const unsigned long long* strides, const unsigned* box, const unsigned* element_strides,
+                           int interleave, int swizzle, int promotion, int fill);
   int (*stream_create)(Stream*, unsigned);
   int (*stream_destroy)(Stream);
   int (*stream_synchronize)(Stream);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/error.h"
 #include "jit/nvrtc.h"
@@ -129,16 +130,36 @@ Function Gpu::load(const KernelSource& source, const std::string& entry, int sha
   return function;
 }
 
+TensorMap Gpu::tensor_map(DType dtype, DevicePointer address, const TensorShape& shape) const {
+  const std::vector<unsigned> box(shape.box.begin(), shape.box.end()), dense(box.size(), 1);
+  TensorMap map;
+  driver_.check(driver_.encode_tensor_map(
+                    &map, dtype == DType::bf16 ? kTensorBfloat16 : kTensorFloat16, static_cast<unsigned>(box.size()),
+                    address, shape.sizes.data(), shape.strides.data(), box.data(), dense.data(), 0,
+                    box.front() == 64 ? kTensorSwizzle128 : kTensorSwizzle64, kTensorPromotion256, 0),
+                "describing a tensor");
+  return map;
+}
+
 void Gpu::enqueue(const Launch& launch) const {
-  LaunchAttribute attribute;
-  attribute.id = kProgrammaticStreamSerialization;
-  attribute.value.programmatic_stream_serialization = 1;
+  std::array<LaunchAttribute, 2> attributes;
+  unsigned count = 0;
+  if (launch.overlaps_predecessor && info_.compute_capability >= 90) {
+    attributes[count].id = kProgrammaticStreamSerialization;
+    attributes[count++].value.programmatic_stream_serialization = 1;
+  }
+  if (launch.cluster > 1) {
+    attributes[count].id = kClusterDimension;
+    attributes[count].value.cluster_dimension[0] = launch.cluster;
+    attributes[count].value.cluster_dimension[1] = attributes[count].value.cluster_dimension[2] = 1;
+    count++;
+  }
   const LaunchConfig config{.grid_x = launch.grid,
                             .block_x = launch.block,
                             .shared_bytes = launch.shared_bytes,
                             .stream = stream_,
-                            .attributes = &attribute,
-                            .attribute_count = launch.overlaps_predecessor && info_.compute_capability >= 90 ? 1u : 0u};
+                            .attributes = attributes.data(),
+                            .attribute_count = count};
   void* parameter = const_cast<char*>(launch.arguments.data());
   driver_.check(driver_.launch(&config, launch.function, &parameter, nullptr), "launching a kernel");
 }

@@ -10,6 +10,7 @@
 #include "backend/cuda/driver.h"
 #include "backend/cuda/resources.h"
 #include "jit/compiler.h"
+#include "kernels/lib/types.h"
 #include "problem/device_info.h"
 
 namespace moetune::cuda {
@@ -18,6 +19,7 @@ namespace moetune::cuda {
 struct Launch {
   Function function = nullptr;
   unsigned grid = 1, block = 1, shared_bytes = 0;
+  unsigned cluster = 1;  ///< blocks of a cluster
   /// May start before the launch ahead of it in the stream has ended: it waits by itself
   /// (kernels/ptx/grid_dependency.cuh).
   bool overlaps_predecessor = false;
@@ -28,6 +30,13 @@ struct Launch {
     arguments.resize(sizeof value);
     std::memcpy(arguments.data(), &value, sizeof value);
   }
+};
+
+/// How memory is seen as a tensor of 16-bit floats; innermost dimension first.
+struct TensorShape {
+  std::vector<unsigned long long> sizes;    ///< elements
+  std::vector<unsigned long long> strides;  ///< bytes, of all dimensions but the first
+  std::vector<int> box;                     ///< elements that one copy takes
 };
 
 /// A GPU with a context, a stream and the kernels that were loaded: what workloads and pipelines share.
@@ -53,6 +62,10 @@ class Gpu {
 
   /// Compiles and loads. Throws DeviceError with the compiler's reason.
   Function load(const KernelSource& source, const std::string& entry, int shared_bytes = 0);
+
+  /// Describes what lies at `address` for copies of boxes from and to shared memory, swizzled over the box's row: 128
+  /// or 64 bytes.
+  TensorMap tensor_map(DType dtype, DevicePointer address, const TensorShape& shape) const;
 
   void enqueue(const Launch& launch) const;
   ReadyGraph record(const std::function<void()>& enqueue_all) const;

@@ -1,0 +1,14 @@
+// Atomics on global memory.
+#pragma once
+
+namespace moetune::ptx {
+
+/// Adds and returns what was there. atomicAdd would combine the lanes of a warp and so wait for the result at once; this
+/// one is waited for where its result is used.
+__device__ __forceinline__ int fetch_add(int* global, int value) {
+  int before;
+  asm volatile("atom.relaxed.gpu.global.add.s32 %0, [%1], %2;" : "=r"(before) : "l"(global), "r"(value) : "memory");
+  return before;
+}
+
+}  // namespace moetune::ptx

@@ -1,0 +1,44 @@
+// Grouped GEMM on wgmma with tensor copies: invoke_fused_moe_kernel (plain, final), merged_moe_gate_kernel (gated) and
+// merged_moe_final_kernel (final) of the engines for Hopper, sm_90a. Persistent: a warpgroup copies, the others
+// multiply. kernels/wgmma/settings.cuh lists the macros.
+#include "kernels/wgmma/consumer.cuh"
+#include "kernels/wgmma/producer.cuh"
+
+namespace moetune::wgmma {
+
+extern "C" __global__ void __launch_bounds__(kThreads, kConfig.blocks_per_sm)
+    KERNEL_NAME(const __grid_constant__ TensorGemmArguments args) {
+  extern __shared__ __align__(1024) unsigned char memory[];
+  const Stages stages(ptx::shared_address(memory));
+  const int warpgroup = __shfl_sync(~0u, threadIdx.x / kWarpgroup, 0);
+  if (threadIdx.x == 0) {
+    ptx::prefetch_tensor_map(args.weights);
+    ptx::prefetch_tensor_map(args.out);
+    if constexpr (kSecond) ptx::prefetch_tensor_map(args.tokens);
+    stages.init();
+  }
+  if constexpr (kCluster > 1)
+    ptx::cluster_barrier();
+  else
+    __syncthreads();
+  if constexpr (!kSecond) ptx::grid_dependency_wait();
+  ptx::grid_dependency_launch();
+
+  if (warpgroup == 0) {
+    if constexpr (moves_registers(kConfig)) ptx::give_up_registers<producer_registers(kConfig)>();
+    if constexpr (kGathers)
+      GatheringProducer(args.gemm, args.weights, stages).run();
+    else if (__shfl_sync(~0u, threadIdx.x / 32, 0) == 0)
+      produce_boxes(args.gemm, args.weights, args.tokens, stages);
+  } else {
+    if constexpr (moves_registers(kConfig)) ptx::take_registers<consumer_registers(kConfig)>();
+    Consumer(args.gemm, args.out, stages, warpgroup - 1).run();
+  }
+  // A block must stay while the other of its cluster may still copy into it or arrive at its barriers.
+  if constexpr (kCluster > 1) {
+    __syncwarp();
+    ptx::cluster_barrier();
+  }
+}
+
+}  // namespace moetune::wgmma

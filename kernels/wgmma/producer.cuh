@@ -1,0 +1,198 @@
+// Fills the stages: weights as boxes of w [E, rows, K], tokens as boxes of cache2 or gathered row by row.
+#pragma once
+
+#include "kernels/ptx/grid_dependency.cuh"
+#include "kernels/ptx/tensor_copy.cuh"
+#include "kernels/ptx/warpgroup.cuh"
+#include "kernels/wgmma/pipeline.cuh"
+
+namespace moetune::wgmma {
+
+/// Where the box of this block begins; the blocks of a cluster copy a share of the tile's weight rows each.
+__device__ __forceinline__ auto weight_box(const Tile& tile, int k, unsigned rank) {
+  const int share = static_cast<int>(rank) * (kOutColumns / kCluster);
+  if constexpr (!kGated)
+    return ptx::Coordinates<3>{k, tile.column + share, tile.expert};
+  else if constexpr (kInterleaved)
+    return ptx::Coordinates<5>{k, 0, 0, (tile.column + share) / 8, tile.expert};
+  else  // one half each
+    return ptx::Coordinates<4>{k, tile.column, static_cast<int>(rank), tile.expert};
+}
+
+__device__ __forceinline__ void copy_weights(const TensorMap& map, const Stages& stages, int stage, const Tile& tile,
+                                             int k, unsigned rank) {
+#pragma unroll
+  for (int panel = 0; panel < kPanels; panel++) {
+    const unsigned to = stages.weights_of(stage) + (panel * kBlockN + rank * (kBlockN / kCluster)) * kPanelRowBytes;
+    const auto box = weight_box(tile, k + panel * kPanel, rank);
+    if constexpr (kCluster > 1)
+      ptx::multicast_box(to, map, stages.full(stage), box, (1 << kCluster) - 1);
+    else if constexpr (kConfig.evict_first)
+      ptx::copy_box(to, map, stages.full(stage), box, ptx::evict_first_policy());
+    else
+      ptx::copy_box(to, map, stages.full(stage), box);
+  }
+}
+
+/// Second GEMM, a warp: boxes of weights and of tokens.
+__device__ __forceinline__ void produce_boxes(const GemmArguments& args, const TensorMap& weight_map,
+                                              const TensorMap& token_map, const Stages& stages) {
+  const unsigned rank = kCluster > 1 ? ptx::cluster_rank() : 0;
+  const bool copies = threadIdx.x == 0;
+  const auto begin_stage = [&](int stage, const Tile& tile, int k) {
+    if (!copies) return;
+    ptx::mbarrier_arrive_expect(stages.full(stage), kTokenBytes + kWeightBytes);
+    copy_weights(weight_map, stages, stage, tile, k, rank);
+  };
+  const auto copy_tokens = [&](int stage, const Tile& tile, int k) {
+    if (!copies) return;
+#pragma unroll
+    for (int panel = 0; panel < kPanels; panel++)
+      ptx::copy_box(stages.tokens_of(stage) + panel * (kBlockM * kPanelRowBytes), token_map, stages.full(stage),
+                    ptx::Coordinates<2>{k + panel * kPanel, tile.row});
+  };
+  Walk walk(args, stages, copies);
+  Cursor cursor;
+  Walk::Next next;
+  bool more = walk.ask(next);
+  Tile tile;
+  if (more) tile = walk.get(next);
+  // The kernel before this one has waited for the routing before it let this one start, so the tables are there and
+  // weights may be copied: only the tokens have to be waited for.
+  const int early = more ? min(kStages, (args.K + kBlockK - 1) / kBlockK) : 0;
+  for (int stage = 0; stage < early; stage++) begin_stage(stage, tile, stage * kBlockK);
+  ptx::grid_dependency_wait();
+  int k = 0;
+  for (; k < early * kBlockK; k += kBlockK) {
+    copy_tokens(cursor.stage, tile, k);
+    cursor.advance();
+  }
+  while (more) {
+    more = walk.ask(next);
+    for (; k < args.K; k += kBlockK) {
+      ptx::mbarrier_wait(stages.empty(cursor.stage), cursor.parity ^ 1);
+      begin_stage(cursor.stage, tile, k);
+      copy_tokens(cursor.stage, tile, k);
+      cursor.advance();
+    }
+    if (more) tile = walk.get(next);
+    k = 0;
+  }
+}
+
+/// First GEMM, a warpgroup: one thread copies boxes of weights, and each gathers one 16-byte piece of every
+/// kRowsPerPass-th token.
+class GatheringProducer {
+ public:
+  __device__ __forceinline__ GatheringProducer(const GemmArguments& args, const TensorMap& weight_map,
+                                               const Stages& stages)
+      : args_(args), weight_map_(weight_map), stages_(stages) {}
+
+  __device__ __forceinline__ void run() {
+    Walk walk(args_, stages_, threadIdx.x == 0);
+    // The next tile's entry and its slots are two dependent loads: each is on its way during half of this tile's
+    // copies.
+    Walk::Next next;
+    bool more = walk.ask(next);
+    Tile tile;
+    Slots slots;
+    if (more) {
+      tile = walk.get(next);
+      load_slots(tile, slots);
+    }
+    const int half = args_.K / 2 / kBlockK * kBlockK;
+    while (more) {
+      more = walk.ask(next);
+      const Tokens tokens = tokens_of(slots);
+      copy(tile, tokens, 0, half);
+      Tile upcoming;
+      if (more) {
+        upcoming = walk.get(next);
+        load_slots(upcoming, slots);
+      }
+      copy(tile, tokens, half, args_.K);
+      tile = upcoming;
+    }
+  }
+
+ private:
+  static constexpr int kChunks = kPanelRowBytes / 16, kRowsPerPass = kWarpgroup / kChunks;
+  static constexpr int kPasses = (kBlockM + kRowsPerPass - 1) / kRowsPerPass;
+  static_assert(kRowsPerPass % 8 == 0, "a pass must not change the swizzle's key");
+
+  static constexpr int kBatch = 8;
+
+  /// Where this thread's piece of each pass begins in A, in units of 16 bytes.
+  struct Tokens {
+    unsigned of_pass[kPasses];
+    unsigned real;  ///< bit i: the row of pass i exists
+  };
+
+  /// Of this thread's rows; -1: no such row.
+  struct Slots {
+    int of_pass[kPasses];
+  };
+  __device__ __forceinline__ void load_slots(const Tile& tile, Slots& slots) const {
+#pragma unroll
+    for (int i = 0; i < kPasses; i++) {
+      const int row = threadIdx.x / kChunks + i * kRowsPerPass;
+      slots.of_pass[i] = row < tile.rows ? slot_of<kTokenTiles>(args_, tile.row + row) : -1;
+    }
+  }
+
+  __device__ __forceinline__ Tokens tokens_of(const Slots& slots) const {
+    Tokens tokens;
+    tokens.real = 0;
+#pragma unroll
+    for (int i = 0; i < kPasses; i++) {
+      const unsigned token = static_cast<unsigned>(max(slots.of_pass[i], 0)) / static_cast<unsigned>(args_.topk);
+      tokens.of_pass[i] = token * (static_cast<unsigned>(args_.K) / 8) + threadIdx.x % kChunks;
+      tokens.real |= (slots.of_pass[i] >= 0 ? 1u : 0u) << i;
+    }
+    return tokens;
+  }
+
+  /// A copy keeps its address registers until the memory system has taken it, 100 cycles under load. So all addresses
+  /// of a stage are made first, each in registers of its own: one pair for all would cost more than the stage's
+  /// products.
+  __device__ __forceinline__ void copy(const Tile& tile, const Tokens& tokens, int begin, int end) {
+    const int chunk = threadIdx.x % kChunks, first_row = threadIdx.x / kChunks;
+    const unsigned within = first_row * kPanelRowBytes + ((chunk ^ (first_row & 7)) << 4);
+    const unsigned rank = kCluster > 1 ? ptx::cluster_rank() : 0;
+    for (int k = begin; k < end; k += kBlockK) {
+      ptx::mbarrier_wait(stages_.empty(cursor_.stage), cursor_.parity ^ 1);
+      if (threadIdx.x == 0) {
+        ptx::mbarrier_arrive_expect(stages_.full(cursor_.stage), kWeightBytes);
+        copy_weights(weight_map_, stages_, cursor_.stage, tile, k, rank);
+      }
+#pragma unroll
+      for (int panel = 0; panel < kPanels; panel++) {
+        const int column = k + panel * kPanel;
+        const char* base = reinterpret_cast<const char*>(args_.a + column);
+        const bool inside = column + chunk * 8 < args_.K;
+        const unsigned to = stages_.tokens_of(cursor_.stage) + panel * (kBlockM * kPanelRowBytes) + within;
+#pragma unroll
+        for (int first = 0; first < kPasses; first += kBatch) {
+          const char* from[kBatch];
+#pragma unroll
+          for (int i = 0; i < kBatch; i++)
+            from[i] = base + static_cast<unsigned long long>(tokens.of_pass[min(first + i, kPasses - 1)]) * 16;
+#pragma unroll
+          for (int i = first; i < min(first + kBatch, kPasses); i++)
+            if (kBlockM % kRowsPerPass == 0 || first_row + i * kRowsPerPass < kBlockM)
+              ptx::cp_async_16(to + i * kRowsPerPass * kPanelRowBytes, from[i - first],
+                               inside && (tokens.real >> i & 1) ? 16 : 0);
+        }
+      }
+      ptx::mbarrier_arrive_after_cp_async(stages_.full(cursor_.stage));
+      cursor_.advance();
+    }
+  }
+
+  const GemmArguments& args_;
+  const TensorMap& weight_map_;
+  const Stages& stages_;
+  Cursor cursor_;
+};
+
+}  // namespace moetune::wgmma

@@ -1,0 +1,59 @@
+// What one compilation of the kernel is for. NVRTC compiles it once per config with these macros:
+//   SWAP_AB, BLOCK_SIZE_M, BLOCK_SIZE_N, BLOCK_SIZE_K, NUM_STAGES, NUM_CONSUMERS, CLUSTER_SIZE_M, BLOCKS_PER_SM,
+//   EVICT_FIRST, DYNAMIC, STAGGER (GROUP_SIZE_M is an argument: no need to compile it)
+//   EPILOGUE, ACTIVATION, DTYPE (enumerators of kernels/lib/types.h), HAS_BIAS, WEIGHT_ON_INPUT, TOKEN_TILES (0 or 1)
+//   KERNEL_NAME
+#pragma once
+
+#include "kernels/lib/arguments.h"
+#include "kernels/lib/tensor_map.h"
+#include "kernels/wgmma/traits.h"
+
+namespace moetune::wgmma {
+
+constexpr Config kConfig{.swap_ab = SWAP_AB,
+                         .block_m = BLOCK_SIZE_M,
+                         .block_n = BLOCK_SIZE_N,
+                         .block_k = BLOCK_SIZE_K,
+                         .group_m = 1,  // see GemmArguments
+                         .num_stages = NUM_STAGES,
+                         .num_consumers = NUM_CONSUMERS,
+                         .cluster_m = CLUSTER_SIZE_M,
+                         .blocks_per_sm = BLOCKS_PER_SM,
+                         .evict_first = EVICT_FIRST,
+                         .dynamic = DYNAMIC,
+                         .stagger = STAGGER};
+static_assert(why_invalid(kConfig) == nullptr);
+
+constexpr Epilogue kEpilogue = Epilogue::EPILOGUE;
+constexpr Activation kActivation = Activation::ACTIVATION;
+constexpr DType kType = DType::DTYPE;
+constexpr bool kHasBias = HAS_BIAS;
+constexpr bool kGated = kEpilogue == Epilogue::gated;
+constexpr bool kSecond = kEpilogue == Epilogue::final;
+/// The routing weight multiplies in the first GEMM or in the second.
+constexpr bool kWeighted = (WEIGHT_ON_INPUT != 0) != kSecond;
+/// Tiles of one token's slot, taken from topk_ids: no routing has run.
+constexpr bool kTokenTiles = TOKEN_TILES;
+
+constexpr bool kSwapped = kConfig.swap_ab;
+constexpr int kThreads = num_threads(kConfig);
+constexpr int kBlockM = kConfig.block_m, kBlockN = kConfig.block_n, kBlockK = kConfig.block_k;
+constexpr int kStages = kConfig.num_stages, kConsumers = kConfig.num_consumers, kCluster = kConfig.cluster_m;
+constexpr int kParts = parts(kConfig), kInstructionN = instruction_n(kConfig);
+constexpr int kOutColumns = out_columns(kConfig, kEpilogue);
+constexpr int kPanels = kBlockK / kPanel;
+constexpr int kPanelRowBytes = kPanel * kElementBytes;
+constexpr int kTokenBytes = kBlockM * kBlockK * kElementBytes, kWeightBytes = kBlockN * kBlockK * kElementBytes;
+
+/// How the weight rows of a gated tile lie in a stage. Interleaved: 8 gate rows, their 8 up rows, the next 8 gate rows
+/// …, so that both halves of a column are rows of one thread's accumulators. Else all gate rows, then all up rows.
+constexpr bool kInterleaved = kSwapped;
+
+/// The first GEMM's tokens lie scattered and are gathered by a warpgroup; the second's are boxes of a tensor.
+constexpr bool kGathers = !kSecond;
+
+/// With a tile for each slot there are hardly more tiles than blocks.
+constexpr bool kDynamic = kConfig.dynamic && !kTokenTiles;
+
+}  // namespace moetune::wgmma

@@ -1,0 +1,256 @@
+// From accumulators to the output: bias, routing weight and activation in fp32, one rounding, one store. Tiles go out
+// through shared memory as boxes, by the copy engine while the next tile is under way; where a tile has few tokens,
+// straight from the registers.
+#pragma once
+
+#include "kernels/lib/activation.cuh"
+#include "kernels/lib/row_tiles.cuh"
+#include "kernels/ptx/convert.cuh"
+#include "kernels/ptx/tensor_copy.cuh"
+#include "kernels/ptx/warpgroup.cuh"
+#include "kernels/wgmma/pipeline.cuh"
+
+namespace moetune::wgmma {
+
+/// [part][…] as kernels/ptx/wgmma.cuh lays out one instruction's. A part is 64 tokens; swapped, 64 weight rows.
+using Accumulators = float[kParts][kInstructionN / 2];
+
+/// The routing weights of the rows that a warp has: its 16 of each part; swapped, all of the tile. Lane l keeps those
+/// of rows l, l + 32, … of each set.
+struct RowWeights {
+  static constexpr int kSets = kSwapped ? 1 : kParts, kRows = kSwapped ? kBlockM : 16, kPerLane = (kRows + 31) / 32;
+  float of[kSets][kPerLane];
+
+  __device__ __forceinline__ void load(const GemmArguments& args, const Tile& tile, int consumer, int warp) {
+    if constexpr (kWeighted)
+#pragma unroll
+      for (int set = 0; set < kSets; set++)
+#pragma unroll
+        for (int i = 0; i < kPerLane; i++) {
+          const int within = i * 32 + static_cast<int>(threadIdx.x % 32);
+          const int row = kSwapped ? within : (consumer * kParts + set) * 64 + warp * 16 + within;
+          of[set][i] = within < kRows && row < tile.rows ? args.row_weights[tile.row + row] : 0.0f;
+        }
+  }
+  /// For all lanes; 1 where there is no weight to apply.
+  __device__ __forceinline__ float at(int set, int row) const {
+    return kWeighted ? __shfl_sync(~0u, of[set][row / 32], row % 32) : 1.0f;
+  }
+};
+
+/// What one warp of a consumer does with its part of the accumulators.
+class Store {
+ public:
+  __device__ __forceinline__ Store(const GemmArguments& args, const TensorMap& out_map, const Stages& stages,
+                                   int consumer)
+      : args_(args),
+        out_map_(out_map),
+        stages_(stages),
+        consumer_(consumer),
+        warp_(threadIdx.x % kWarpgroup / 32),
+        lane_(threadIdx.x % 32) {}
+
+  __device__ __forceinline__ void operator()(const Tile& tile, const RowWeights& weights, const Accumulators& acc) {
+    if constexpr (kSwapped && kStaged)
+      stage_columns(tile, weights, acc);
+    else if constexpr (kSwapped)
+      store_columns(tile, weights, acc);
+    else
+      stage_rows(tile, weights, acc);
+  }
+
+  /// Before the block ends.
+  __device__ __forceinline__ void wait() const {
+    if constexpr (kStaged)
+      if (is_issuer()) ptx::wait_for_stores<0>();
+  }
+
+ private:
+  static constexpr bool kStaged = stages_output(kConfig);
+  static constexpr int kPanelColumns = store_panel(kConfig, kEpilogue);
+  static constexpr int kStoreRowBytes = kPanelColumns * kElementBytes;
+  /// Swapped: the 8-row halves of a warp's 16 rows that are columns of the output, and how many columns they make.
+  static constexpr int kHalves = kGated ? 1 : 2, kWarpColumns = 8 * kHalves;
+
+  __device__ __forceinline__ bool is_issuer() const { return threadIdx.x % kWarpgroup == 0; }
+  /// All warps of this consumer.
+  __device__ __forceinline__ void sync() const { ptx::barrier_sync(2 + consumer_, kWarpgroup); }
+
+  static __device__ __forceinline__ float plain_value(float value, float bias, float weight) {
+    if constexpr (kHasBias) value += bias;
+    if constexpr (kWeighted) value *= weight;
+    return value;
+  }
+  static __device__ __forceinline__ float gated_value(float gate, float up, float gate_bias, float up_bias,
+                                                      float weight) {
+    return activate<kActivation>(plain_value(gate, gate_bias, weight), plain_value(up, up_bias, weight));
+  }
+
+  /// Where the 16-byte piece `chunk` of row `row` of a panel lies, as the copy engine expects it: swizzled over 128 or
+  /// 64 bytes.
+  static __device__ __forceinline__ int in_panel(int row, int chunk) {
+    return row * kStoreRowBytes + ((kStoreRowBytes == 128 ? chunk ^ (row & 7) : chunk ^ ((row >> 1) & 3)) << 4);
+  }
+
+  /// Sends `height` rows of a buffer's panels out, as far as the tile has them: the map (TensorGemmArguments::out) is
+  /// clipped at its row 2^30, which is laid on the tile's end.
+  __device__ __forceinline__ void send(unsigned buffer, const Tile& tile, int first_row, int column, int panels,
+                                       int height) const {
+    ptx::fence_async_proxy();
+    sync();
+    if (!is_issuer()) return;
+    const int left = tile.rows - first_row;
+    if (left > 0)
+      for (int panel = 0; panel < panels; panel++)
+        ptx::store_box(out_map_, buffer + panel * height * kStoreRowBytes,
+                       ptx::Coordinates<3>{column + panel * kPanelColumns, (1 << 30) - left, tile.row + tile.rows});
+    ptx::commit_stores();
+  }
+  /// The buffers take turns: waits until the copy engine has read what this one had.
+  __device__ __forceinline__ unsigned next_buffer() {
+    const unsigned buffer = stages_.store_buffer(consumer_, which_);
+    which_ ^= 1;
+    if (is_issuer()) ptx::wait_for_stores_read<1>();
+    sync();
+    return buffer;
+  }
+
+  /// Tokens in rows: the biases of fragment `f`'s two columns in this lane, of gate or plain rows and of up rows.
+  struct RowBias {
+    float gate[2] = {}, up[2] = {};
+  };
+  __device__ __forceinline__ RowBias row_bias(const Tile& tile, int f) const {
+    RowBias bias;
+    const int column = tile.column + f * 8 + lane_ % 4 * 2;
+    if (kHasBias && column < args_.out_columns) {
+      const unsigned short* from = args_.bias + static_cast<long long>(tile.expert) * args_.weight_rows + column;
+      ptx::unpack<kType>(*reinterpret_cast<const unsigned*>(from), bias.gate[0], bias.gate[1]);
+      if constexpr (kGated)
+        ptx::unpack<kType>(*reinterpret_cast<const unsigned*>(from + args_.out_columns), bias.up[0], bias.up[1]);
+    }
+    return bias;
+  }
+  /// Tokens in rows: the output of row lane / 4 + 8·half in the two columns of fragment `f`.
+  static __device__ __forceinline__ unsigned row_pair(const float* d, int f, int half, const RowBias& bias,
+                                                      float weight) {
+    float v[2];
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+      const float value = d[4 * f + 2 * half + i];
+      v[i] = kGated ? gated_value(value, d[(4 * (kOutColumns / 8 + f) + 2 * half + i) % (kInstructionN / 2)],
+                                  bias.gate[i], bias.up[i], weight)
+                    : plain_value(value, bias.gate[i], weight);
+    }
+    return ptx::pack<kType>(v[0], v[1]);
+  }
+  __device__ __forceinline__ void stage_rows(const Tile& tile, const RowWeights& weights, const Accumulators& acc) {
+    constexpr int kFragments = kPanelColumns / 8;
+    const int row = warp_ * 16 + lane_ % 16;
+#pragma unroll
+    for (int part = 0; part < kParts; part++) {
+      const float weight[2] = {weights.at(part, lane_ / 4), weights.at(part, 8 + lane_ / 4)};
+#pragma unroll
+      for (int first = 0; first < kOutColumns / 8; first += kFragments) {
+        const unsigned buffer = next_buffer();
+#pragma unroll
+        for (int f = 0; f < kFragments; f += 2) {
+          unsigned matrices[4];
+#pragma unroll
+          for (int i = 0; i < 2; i++) {
+            const RowBias bias = row_bias(tile, first + f + i);
+#pragma unroll
+            for (int half = 0; half < 2; half++)
+              matrices[2 * i + half] = row_pair(acc[part], first + f + i, half, bias, weight[half]);
+          }
+          ptx::store_matrices_x4(buffer + in_panel(row, f + lane_ / 16), matrices);
+        }
+        send(buffer, tile, (consumer_ * kParts + part) * 64, tile.column + first * 8, 1, 64);
+      }
+    }
+  }
+
+  /// Swapped: the biases of this lane's rows in a part. Gated: of gate and up; else of the two halves.
+  struct ColumnBias {
+    float of[2] = {};
+  };
+  __device__ __forceinline__ ColumnBias column_bias(const Tile& tile, int first_column) const {
+    ColumnBias bias;
+    const unsigned short* from = args_.bias + static_cast<long long>(tile.expert) * args_.weight_rows;
+#pragma unroll
+    for (int h = 0; h < 2; h++) {
+      const int column = first_column + lane_ / 4 + (kGated ? 0 : 8 * h);
+      if (kHasBias && column < args_.out_columns)
+        bias.of[h] = ptx::widen<kType>(from[column + (kGated && h == 1 ? args_.out_columns : 0)]);
+    }
+    return bias;
+  }
+  /// Swapped: the output of half `h`, for tokens 8j + 2·(lane % 4) and the next, in column lane / 4.
+  __device__ __forceinline__ unsigned column_pair(const float* d, int j, int h, const RowWeights& weights,
+                                                  const ColumnBias& bias) const {
+    float v[2];
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+      const float weight = weights.at(0, 8 * j + 2 * (lane_ % 4) + i);
+      v[i] = kGated ? gated_value(d[4 * j + i], d[4 * j + 2 + i], bias.of[0], bias.of[1], weight)
+                    : plain_value(d[4 * j + 2 * h + i], bias.of[h], weight);
+    }
+    return ptx::pack<kType>(v[0], v[1]);
+  }
+
+  /// 8×8 parts are transposed in registers, so that a lane has two neighbouring columns of a token.
+  __device__ __forceinline__ void store_columns(const Tile& tile, const RowWeights& weights, const Accumulators& acc) {
+#pragma unroll
+    for (int part = 0; part < kParts; part++) {
+      const int first_column = tile.column + ((consumer_ * kParts + part) * 4 + warp_) * kWarpColumns;
+      const ColumnBias bias = column_bias(tile, first_column);
+#pragma unroll
+      for (int j = 0; j < kBlockM / 8; j++) {
+        if (j * 8 >= tile.rows) break;
+        const int row = 8 * j + lane_ / 4;
+        const long long out_row = tile.row + row;
+#pragma unroll
+        for (int h = 0; h < kHalves; h++) {
+          const unsigned packed = ptx::transpose_8x8(column_pair(acc[part], j, h, weights, bias));
+          const int column = first_column + 8 * h + 2 * (lane_ % 4);
+          if (row < tile.rows && column < args_.out_columns)
+            *reinterpret_cast<unsigned*>(args_.out + out_row * args_.out_columns + column) = packed;
+        }
+      }
+    }
+  }
+
+  /// kStoreTokens tokens at a time, in panels of the columns of the whole consumer.
+  __device__ __forceinline__ void stage_columns(const Tile& tile, const RowWeights& weights, const Accumulators& acc) {
+    constexpr int kColumns = kOutColumns / kConsumers, kPanelsOut = kColumns / kPanelColumns;
+    constexpr int kChunks = kPanelColumns / 8, kPanelBytes = kStoreTokens * kStoreRowBytes;
+    const int first_column = tile.column + consumer_ * kColumns;
+    ColumnBias bias[kParts];
+#pragma unroll
+    for (int part = 0; part < kParts; part++)
+      bias[part] = column_bias(tile, first_column + (part * 4 + warp_) * kWarpColumns);
+#pragma unroll
+    for (int first = 0; first < kBlockM; first += kStoreTokens) {
+      if (first >= tile.rows) break;
+      const unsigned buffer = next_buffer();
+#pragma unroll
+      for (int part = 0; part < kParts; part++)
+#pragma unroll
+        for (int h = 0; h < kHalves; h++) {
+          unsigned matrices[4];
+#pragma unroll
+          for (int j = 0; j < 4; j++) matrices[j] = column_pair(acc[part], first / 8 + j, h, weights, bias[part]);
+          const int chunk = (part * 4 + warp_) * kHalves + h;
+          ptx::store_transposed_x4(buffer + chunk / kChunks * kPanelBytes + in_panel(lane_, chunk % kChunks), matrices);
+        }
+      send(buffer, tile, first, first_column, kPanelsOut, kStoreTokens);
+    }
+  }
+
+  const GemmArguments& args_;
+  const TensorMap& out_map_;
+  const Stages& stages_;
+  int consumer_, warp_, lane_;
+  int which_ = 0;  ///< buffer
+};
+
+}  // namespace moetune::wgmma

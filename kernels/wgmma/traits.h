@@ -1,0 +1,136 @@
+// The Hopper engines' config: what it costs and what is legal. One formula for the host and for NVRTC.
+#pragma once
+
+#include "kernels/lib/types.h"
+
+namespace moetune::wgmma {
+
+/// Both engines are one kernel. `wgmma` multiplies 64 tokens by block_n weight rows; with swap_ab 64 weight rows by
+/// block_m tokens, so that few tokens do not leave most of an instruction empty.
+struct Config {
+  bool swap_ab;
+  int block_m;  ///< tokens in a tile
+  int block_n;  ///< weight rows in a tile; gated: half gate, half up
+  int block_k;  ///< depth of a stage
+  int group_m;  ///< row tiles that are walked before the next column tile
+  int num_stages;
+  int num_consumers;  ///< warpgroups that multiply; a further one copies
+  int cluster_m;      ///< blocks that share weights: row tiles of one expert
+  int blocks_per_sm;  ///< resident blocks that registers are divided for
+  bool evict_first;   ///< weights leave the L2 first
+  bool dynamic;       ///< blocks take tiles from a common counter as they get done; else in a fixed order
+  int stagger;        ///< k tiles that the second consumer starts late, so that epilogues meet the other's products
+};
+
+constexpr int kWarpgroup = 128;
+constexpr int kPanel = 64;  ///< elements in a swizzled 128-byte row
+constexpr int kElementBytes = 2;
+constexpr int kRegistersPerSm = 65536;
+
+constexpr int num_threads(const Config& c) {
+  return kWarpgroup * (c.num_consumers + 1);
+}
+constexpr int out_columns(const Config& c, Epilogue epilogue) {
+  return epilogue == Epilogue::gated ? c.block_n / 2 : c.block_n;
+}
+/// Rows of a tile-table entry: the cluster's blocks take block_m each.
+constexpr int table_block_m(const Config& c) {
+  return c.block_m * c.cluster_m;
+}
+
+constexpr int stage_bytes(const Config& c) {
+  return (c.block_m + c.block_n) * c.block_k * kElementBytes;
+}
+/// 64-row parts of the instruction's first operand that one consumer multiplies.
+constexpr int parts(const Config& c) {
+  return (c.swap_ab ? c.block_n : c.block_m) / 64 / c.num_consumers;
+}
+/// Whether tiles go out through shared memory (kernels/wgmma/store.cuh).
+constexpr int kStoreTokens = 32;  ///< swapped: tokens that go out at once
+constexpr bool stages_output(const Config& c) {
+  return !c.swap_ab || c.block_m % kStoreTokens == 0;
+}
+/// Columns of a consumer, and of the swizzled panels they are stored in.
+constexpr int store_columns(const Config& c, Epilogue epilogue) {
+  return out_columns(c, epilogue) / (c.swap_ab ? c.num_consumers : 1);
+}
+constexpr int store_panel(const Config& c, Epilogue epilogue) {
+  return store_columns(c, epilogue) % kPanel == 0 ? kPanel : kPanel / 2;
+}
+/// Of a consumer: two buffers. One holds a panel of 64 rows; swapped, all panels of kStoreTokens tokens.
+constexpr int store_bytes(const Config& c, Epilogue epilogue) {
+  if (!stages_output(c)) return 0;
+  const int elements = c.swap_ab ? kStoreTokens * store_columns(c, epilogue) : 64 * store_panel(c, epilogue);
+  return 2 * elements * kElementBytes;
+}
+
+/// Tiles that are on their way from the thread that fetches their numbers to all others.
+constexpr int kTileSlots = 4;
+
+/// Dynamic shared memory: the stages, the consumers' store buffers, two barriers for each stage and tile slot, the
+/// slots.
+constexpr int smem_bytes(const Config& c, Epilogue epilogue) {
+  return c.num_stages * stage_bytes(c) + c.num_consumers * store_bytes(c, epilogue) + 16 * (c.num_stages + kTileSlots) +
+         4 * kTileSlots;
+}
+
+/// Columns of one instruction.
+constexpr int instruction_n(const Config& c) {
+  return c.swap_ab ? c.block_m : c.block_n;
+}
+constexpr int accumulators(const Config& c) {
+  return parts(c) * instruction_n(c) / 2;
+}
+
+/// Registers of a thread at launch: a multiple of 8.
+constexpr int launch_registers(const Config& c) {
+  const int most = kRegistersPerSm / (num_threads(c) * c.blocks_per_sm) / 8 * 8;
+  return most < 248 ? most : 248;
+}
+/// What the producers keep. Gathering more rows takes more.
+constexpr int producer_registers(const Config& c) {
+  return c.block_m > 128 ? 96 : 72;
+}
+/// What the consumers have when the producers have given up theirs.
+constexpr int consumer_registers(const Config& c) {
+  const int pool = launch_registers(c) * (c.num_consumers + 1);
+  const int most = (pool - producer_registers(c)) / c.num_consumers / 8 * 8;
+  return most < 240 ? most : 240;
+}
+/// What a consumer needs besides its accumulators: seen over the search spaces, to leave out what would spill.
+constexpr int other_registers(const Config& c) {
+  return c.swap_ab ? 40 + c.block_m / 8 : 72;
+}
+/// Whether registers move from the producers to the consumers.
+constexpr bool moves_registers(const Config& c) {
+  return launch_registers(c) < accumulators(c) + other_registers(c) && launch_registers(c) > producer_registers(c);
+}
+
+/// Why the kernel cannot be built with this config, or null. The device's limits are the host's to check.
+constexpr const char* why_invalid(const Config& c) {
+  if (c.group_m < 1) return "GROUP_SIZE_M is below 1";
+  if (c.block_k != 64 && c.block_k != 128 && c.block_k != 256) return "BLOCK_SIZE_K is not 64, 128 or 256";
+  if (c.num_stages < 2 || c.num_stages > 32) return "num_stages is not from 2 to 32";
+  if (c.num_consumers < 1 || c.num_consumers > 3) return "num_consumers is not from 1 to 3";
+  if (c.cluster_m < 1 || c.cluster_m > 2) return "CLUSTER_SIZE_M is not 1 or 2";
+  if (c.blocks_per_sm < 1 || c.blocks_per_sm > 8) return "blocks_per_sm is not from 1 to 8";
+  if (c.stagger < 0 || c.stagger >= c.num_stages) return "stagger is not below num_stages";
+  if (c.block_n < 64 || c.block_n > 256 || c.block_n % 64 != 0)
+    return "BLOCK_SIZE_N is not a multiple of 64 from 64 to 256";
+  if (c.swap_ab) {
+    if (c.block_m != 8 && c.block_m != 16 && (c.block_m < 32 || c.block_m > 256 || c.block_m % kStoreTokens != 0))
+      return "BLOCK_SIZE_M is not 8, 16 or a multiple of 32 up to 256";
+    if (c.block_n % (64 * c.num_consumers) != 0) return "BLOCK_SIZE_N does not divide into 64 rows for each consumer";
+  } else {
+    if (c.block_m < 64 || c.block_m > 256 || c.block_m % (64 * c.num_consumers) != 0)
+      return "BLOCK_SIZE_M does not divide into 64 rows for each consumer, 256 at most";
+  }
+  if (c.dynamic && c.cluster_m > 1) return "dynamic does not go with clusters, whose blocks would have to agree";
+  if (c.stagger > 0 && c.num_consumers != 2) return "stagger needs two consumers";
+  if (launch_registers(c) < 64) return "blocks_per_sm leaves a thread fewer than 64 registers";
+  const int most = moves_registers(c) ? consumer_registers(c) : launch_registers(c);
+  if (accumulators(c) + other_registers(c) > most) return "the accumulators need more than the registers of a thread";
+  return nullptr;
+}
+
+}  // namespace moetune::wgmma

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernel/kernel_source.h"
+#include "problem/problem.h"
+
+namespace moetune {
+
+/// The widths of a tunable stage's GEMM, as GemmArguments (kernels/lib/arguments.h) has them.
+struct GemmShape {
+  std::int64_t K, weight_rows, out_columns;
+};
+GemmShape gemm_shape(Stage stage, const Problem& problem);
+
+/// The kernels' names: invoke_fused_moe_kernel, merged_moe_gate_kernel, merged_moe_final_kernel.
+std::string gemm_kernel_name(Stage stage);
+
+/// The macros that every engine's GEMM is compiled with, whatever its config: EPILOGUE, ACTIVATION, DTYPE, HAS_BIAS,
+/// WEIGHT_ON_INPUT, TOKEN_TILES, KERNEL_NAME.
+std::vector<std::string> gemm_defines(Stage stage, const Problem& problem, bool token_tiles);
+
+}  // namespace moetune

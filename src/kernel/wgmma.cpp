@@ -1,0 +1,230 @@
+#include "kernel/wgmma.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "kernel/grouped_gemm.h"
+#include "kernels/lib/arguments.h"
+#include "kernels/wgmma/traits.h"
+
+namespace moetune {
+namespace {
+
+constexpr std::array<std::string_view, 11> kParameters{
+    "BLOCK_SIZE_M",   "BLOCK_SIZE_N",  "BLOCK_SIZE_K", "GROUP_SIZE_M", "num_stages", "num_consumers",
+    "CLUSTER_SIZE_M", "blocks_per_sm", "evict_first",  "dynamic",      "stagger"};
+
+wgmma::Config to_kernel_config(const Config& config, bool swap_ab) {
+  return {.swap_ab = swap_ab,
+          .block_m = config.at("BLOCK_SIZE_M"),
+          .block_n = config.at("BLOCK_SIZE_N"),
+          .block_k = config.at("BLOCK_SIZE_K"),
+          .group_m = config.at("GROUP_SIZE_M"),
+          .num_stages = config.at("num_stages"),
+          .num_consumers = config.at("num_consumers"),
+          .cluster_m = config.at("CLUSTER_SIZE_M"),
+          .blocks_per_sm = config.at("blocks_per_sm"),
+          .evict_first = config.at("evict_first") != 0,
+          .dynamic = config.at("dynamic") != 0,
+          .stagger = config.at("stagger")};
+}
+
+std::optional<std::string> why_invalid(std::string_view engine, bool swap_ab, const Config& config, Stage stage,
+                                       const Problem& problem, const DeviceInfo& device) {
+  if (const auto reason = why_parameters_differ(engine, kParameters, config)) return reason;
+  for (const char* flag : {"evict_first", "dynamic"})
+    if (config.at(flag) < 0 || config.at(flag) > 1) return fmt::format("{} is not 0 or 1", flag);
+  const wgmma::Config c = to_kernel_config(config, swap_ab);
+  if (const char* reason = wgmma::why_invalid(c)) return reason;
+  if (device.backend != Backend::cuda || device.compute_capability != 90)
+    return fmt::format("the {} engine needs an NVIDIA GPU of compute capability 9.0", engine);
+  const int shared = wgmma::smem_bytes(c, epilogue_of(stage));
+  if (shared > device.shared_memory_per_block)
+    return fmt::format("needs {} bytes of shared memory, a block has {}", shared, device.shared_memory_per_block);
+  constexpr int kReservedPerBlock = 1024;
+  if (c.blocks_per_sm * (shared + kReservedPerBlock) > device.shared_memory_per_multiprocessor)
+    return fmt::format("{} blocks need {} bytes of shared memory, a multiprocessor has {}", c.blocks_per_sm,
+                       c.blocks_per_sm * (shared + kReservedPerBlock), device.shared_memory_per_multiprocessor);
+
+  const GemmShape shape = gemm_shape(stage, problem);
+  if (2 * shape.weight_rows * shape.K >= 1ll << 40)
+    return fmt::format("an expert's weights have {} elements, a tensor map's strides reach 2^40 bytes",
+                       shape.weight_rows * shape.K);
+  if (problem.M * problem.K / 8 > 0xffffffffll)
+    return fmt::format("the input has {} elements, the kernel's offsets reach 2^35", problem.M * problem.K);
+  const std::int64_t columns = wgmma::out_columns(c, epilogue_of(stage));
+  const std::int64_t tiles =
+      tile_bound(problem.slots(), problem.E, wgmma::table_block_m(c)) * ((shape.out_columns + columns - 1) / columns);
+  if (tiles > 0x3fffffffll) return fmt::format("makes {} tiles, the kernel counts to 2^30", tiles);
+  return std::nullopt;
+}
+
+/// A block of a cluster copies its share of a tile's weight rows.
+TensorBoxes tensor_boxes(const wgmma::Config& c, Epilogue epilogue) {
+  const int share = c.block_n / c.cluster_m;
+  TensorBoxes boxes{.depth = wgmma::kPanel, .rows = share, .tokens = c.block_m};
+  if (epilogue == Epilogue::gated && c.swap_ab)
+    boxes.rows = 8, boxes.halves = 2, boxes.groups = share / 16;
+  else if (epilogue == Epilogue::gated)
+    boxes.rows = c.block_n / 2, boxes.halves = 2 / c.cluster_m;
+  if (wgmma::stages_output(c)) {
+    boxes.store_columns = wgmma::store_panel(c, epilogue);
+    boxes.store_rows = c.swap_ab ? wgmma::kStoreTokens : 64;
+  }
+  return boxes;
+}
+
+KernelPlan kernel_plan(bool swap_ab, const Config& config, Stage stage, const Problem& problem, bool token_tiles) {
+  const wgmma::Config c = to_kernel_config(config, swap_ab);
+  const int columns = wgmma::out_columns(c, epilogue_of(stage));
+  KernelPlan plan{.source = {.path = "kernels/wgmma/kernel.cu", .defines = gemm_defines(stage, problem, token_tiles)},
+                  .entry = gemm_kernel_name(stage),
+                  .threads = wgmma::num_threads(c),
+                  .shared_bytes = wgmma::smem_bytes(c, epilogue_of(stage)),
+                  .block_m = wgmma::table_block_m(c),
+                  .columns = columns,
+                  .group_m = c.group_m,
+                  .cluster = c.cluster_m,
+                  .blocks_per_sm = c.blocks_per_sm,
+                  .row_order = true,
+                  .boxes = tensor_boxes(c, epilogue_of(stage))};
+  for (std::string define :
+       {fmt::format("SWAP_AB={}", swap_ab ? 1 : 0), fmt::format("BLOCK_SIZE_M={}", c.block_m),
+        fmt::format("BLOCK_SIZE_N={}", c.block_n), fmt::format("BLOCK_SIZE_K={}", c.block_k),
+        fmt::format("NUM_STAGES={}", c.num_stages), fmt::format("NUM_CONSUMERS={}", c.num_consumers),
+        fmt::format("CLUSTER_SIZE_M={}", c.cluster_m), fmt::format("BLOCKS_PER_SM={}", c.blocks_per_sm),
+        fmt::format("EVICT_FIRST={}", c.evict_first ? 1 : 0), fmt::format("DYNAMIC={}", c.dynamic ? 1 : 0),
+        fmt::format("STAGGER={}", c.stagger)})
+    plan.source.defines.push_back(std::move(define));
+  return plan;
+}
+
+/// A first guess, in short.
+struct Guess {
+  int m, n, k, group, stages, consumers;
+  int cluster = 1, blocks = 1, evict_first = 0, dynamic = 0, stagger = 0;
+};
+
+Config make(const Guess& g) {
+  return {{"BLOCK_SIZE_M", g.m},         {"BLOCK_SIZE_N", g.n},       {"BLOCK_SIZE_K", g.k},
+          {"GROUP_SIZE_M", g.group},     {"num_stages", g.stages},    {"num_consumers", g.consumers},
+          {"CLUSTER_SIZE_M", g.cluster}, {"blocks_per_sm", g.blocks}, {"evict_first", g.evict_first},
+          {"dynamic", g.dynamic},        {"stagger", g.stagger}};
+}
+
+std::vector<Config> legal_ones(std::string_view engine, bool swap_ab, const std::vector<Guess>& guesses, Stage stage,
+                               const Problem& problem, const DeviceInfo& device) {
+  std::vector<Config> configs;
+  for (const Guess& guess : guesses) {
+    Config config = make(guess);
+    if (!why_invalid(engine, swap_ab, config, stage, problem, device)) configs.push_back(std::move(config));
+  }
+  return configs;
+}
+
+double rows_per_expert(const Problem& problem) {
+  return static_cast<double>(problem.slots()) / static_cast<double>(std::min(problem.E, problem.slots()));
+}
+
+// Both lists are ordered by what came out on an H200 with five models. In short: the tile that covers an expert's rows
+// with the fewest bytes of weights read twice; among those, the one whose stages hold most bytes on their way.
+
+std::vector<Config> wgmma_first_configs(Stage stage, const Problem& problem, const DeviceInfo& device) {
+  std::vector<Guess> all;
+  if (rows_per_expert(problem) > 80) {
+    all = {{128, 256, 64, 8, 4, 2},
+           {128, 256, 64, 8, 4, 2, 1, 1, 0, 1},
+           {128, 256, 64, 4, 4, 2, 2},
+           {128, 256, 64, 8, 4, 2, 1, 1, 0, 0, 2},
+           {128, 256, 64, 16, 4, 2, 1, 1, 0, 1},
+           {128, 256, 64, 8, 4, 2, 2},
+           {128, 256, 64, 8, 3, 2},
+           {64, 256, 64, 8, 5, 1},
+           {128, 192, 64, 8, 4, 2},
+           {128, 128, 64, 8, 5, 2, 1, 1, 0, 1}};
+  } else {
+    all = {{128, 256, 64, 1, 4, 2},
+           {128, 256, 64, 1, 4, 2, 1, 1, 1},
+           {64, 256, 64, 1, 5, 1},
+           {64, 256, 64, 1, 5, 1, 1, 1, 1},
+           {64, 128, 64, 1, 4, 1, 1, 2}};
+  }
+  all.push_back({64, 64, 64, 8, 4, 1});  // runs wherever the engine does
+  return legal_ones("wgmma", false, all, stage, problem, device);
+}
+
+std::vector<Config> swap_ab_first_configs(Stage stage, const Problem& problem, const DeviceInfo& device) {
+  std::vector<Guess> all;
+  const double rows = rows_per_expert(problem);
+  // The fullest expert should fit one tile: a second one reads the weights again.
+  const double fullest = rows + 2 * std::sqrt(rows);
+  if (fullest <= 16) {
+    const int m = fullest <= 8 ? 8 : 16;
+    all = {{m, 128, 64, 1, 6, 1, 1, 2},    {m, 64, 128, 1, 6, 1, 1, 2},    {m, 64, 128, 1, 4, 1, 1, 3},
+           {16, 128, 64, 1, 6, 1, 1, 2},   {m, 128, 64, 1, 6, 1, 1, 2, 1}, {m, 64, 64, 1, 12, 1, 1, 2},
+           {m, 64, 128, 1, 6, 1, 1, 2, 1}, {m, 128, 128, 1, 6, 1},         {m, 128, 64, 1, 4, 1, 1, 3},
+           {m, 64, 64, 1, 8, 1, 1, 3},     {m, 64, 128, 1, 10, 1}};
+  } else if (fullest <= 64) {
+    const int m = fullest <= 32 ? 32 : 64;
+    all = {{m, 64, 64, 1, 6, 1, 1, 2, 1}, {m, 128, 64, 1, 4, 1, 1, 2, 1},  {m, 128, 64, 1, 4, 1, 1, 2},
+           {m, 64, 64, 1, 6, 1, 1, 2},    {m, 256, 64, 1, 4, 2, 1, 1, 1},  {m, 64, 128, 1, 4, 1, 1, 2},
+           {m, 64, 64, 1, 4, 1, 1, 3, 1}, {64, 128, 64, 1, 4, 1, 1, 2, 1}, {m, 256, 64, 1, 4, 2},
+           {m, 128, 128, 1, 4, 1}};
+  } else if (fullest <= 128) {
+    all = {{96, 128, 64, 1, 3, 1, 1, 2, 1},  {96, 128, 64, 1, 3, 1, 1, 2},   {96, 256, 64, 1, 4, 2},
+           {128, 256, 64, 1, 4, 2},          {128, 128, 64, 1, 3, 1, 1, 2},  {96, 64, 64, 1, 4, 1, 1, 2, 1},
+           {128, 128, 64, 1, 3, 1, 1, 2, 1}, {96, 256, 64, 1, 4, 2, 1, 1, 1}};
+  } else {
+    all = {{128, 256, 64, 8, 4, 2},
+           {96, 256, 64, 8, 4, 2},
+           {128, 256, 64, 8, 4, 2, 1, 1, 0, 1},
+           {96, 256, 64, 8, 4, 2, 1, 1, 0, 1},
+           {192, 128, 64, 8, 4, 2},
+
+           {128, 128, 64, 8, 3, 1, 1, 2},
+           {256, 128, 64, 8, 4, 2},
+           {160, 128, 64, 8, 4, 2},
+           {128, 256, 64, 8, 3, 2}};
+  }
+  all.push_back({8, 64, 64, 1, 4, 1});  // runs wherever the engine does
+  return legal_ones("wgmma_swap_ab", true, all, stage, problem, device);
+}
+
+}  // namespace
+
+const Engine& wgmma_engine() {
+  static constexpr Engine engine{
+      .name = "wgmma",
+      .backend = Backend::cuda,
+      .summary = "wgmma and tensor copies, 64 tokens at a time, compute capability 9.0",
+      .parameters = kParameters,
+      .why_invalid =
+          [](const Config& config, Stage stage, const Problem& problem, const DeviceInfo& device) {
+            return why_invalid("wgmma", false, config, stage, problem, device);
+          },
+      .first_configs = wgmma_first_configs,
+      .kernel_plan = [](const Config& config, Stage stage, const Problem& problem,
+                        bool token_tiles) { return kernel_plan(false, config, stage, problem, token_tiles); }};
+  return engine;
+}
+
+const Engine& wgmma_swap_ab_engine() {
+  static constexpr Engine engine{
+      .name = "wgmma_swap_ab",
+      .backend = Backend::cuda,
+      .summary = "wgmma and tensor copies, 64 weight rows at a time, compute capability 9.0",
+      .parameters = kParameters,
+      .why_invalid =
+          [](const Config& config, Stage stage, const Problem& problem, const DeviceInfo& device) {
+            return why_invalid("wgmma_swap_ab", true, config, stage, problem, device);
+          },
+      .first_configs = swap_ab_first_configs,
+      .kernel_plan = [](const Config& config, Stage stage, const Problem& problem,
+                        bool token_tiles) { return kernel_plan(true, config, stage, problem, token_tiles); }};
+  return engine;
+}
+
+}  // namespace moetune

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "kernel/engine.h"
+
+namespace moetune {
+
+/// The engines of compute capability 9.0 (kernels/wgmma): tensor copies, a warpgroup that copies and up to three that
+/// multiply, persistent blocks. Parameters of both:
+///   BLOCK_SIZE_M    tokens in a tile
+///   BLOCK_SIZE_N    weight rows in a tile
+///   BLOCK_SIZE_K    depth of a stage
+///   GROUP_SIZE_M    row tiles walked before the next column tile
+///   num_stages      stages of shared memory
+///   num_consumers   warpgroups that multiply
+///   CLUSTER_SIZE_M  blocks that share the weights they load
+///   blocks_per_sm   resident blocks
+///   evict_first     1: weights leave the L2 first
+///   dynamic         1: blocks take tiles from a common counter as they get done; 0: in a fixed order
+///   stagger         k tiles that the second consumer runs behind the first
+///
+/// `wgmma` multiplies 64 tokens by BLOCK_SIZE_N weight rows at a time: many rows per expert.
+const Engine& wgmma_engine();
+/// `wgmma_swap_ab` multiplies 64 weight rows by BLOCK_SIZE_M tokens: few rows per expert.
+const Engine& wgmma_swap_ab_engine();
+
+}  // namespace moetune
