@@ -125,6 +125,7 @@ constexpr const char* why_invalid(const Config& c) {
     if (c.block_m < 64 || c.block_m > 256 || c.block_m % (64 * c.num_consumers) != 0)
       return "BLOCK_SIZE_M does not divide into 64 rows for each consumer, 256 at most";
   }
+  if (c.evict_first && c.cluster_m > 1) return "evict_first does not go with clusters, whose copies carry no such hint";
   if (c.dynamic && c.cluster_m > 1) return "dynamic does not go with clusters, whose blocks would have to agree";
   if (c.stagger > 0 && c.num_consumers != 2) return "stagger needs two consumers";
   if (launch_registers(c) < 64) return "blocks_per_sm leaves a thread fewer than 64 registers";

@@ -214,14 +214,17 @@ int BenchCommand::run(const Session& session) {
 
   const std::vector<BenchOptions::Job> jobs = options_.jobs();
   const auto device = options_.device.open(options_.quiet);
-  const std::vector<const Engine*> engines = engines_of(device->info().backend);
+  const std::vector<const Engine*> engines = engines_on(device->info());
   const Ceilings ceilings = find_ceilings(*device, false, [&](std::string_view line) {
     if (!options_.quiet) fmt::print(stderr, "{}\n", line);
   });
 
   Runner runner(*device, ceilings);
   for (const BenchOptions::Job& job : jobs) {
-    const PipelineConfig config = complete_config(job.problem, job.impl, job.given, device->info(), engines);
+    std::vector<const Engine*> likeliest_first = engines;
+    std::stable_sort(likeliest_first.begin(), likeliest_first.end(),
+                     [&](const Engine* a, const Engine* b) { return is_likelier(*a, *b, job.problem); });
+    const PipelineConfig config = complete_config(job.problem, job.impl, job.given, device->info(), likeliest_first);
     const std::vector<std::pair<Stage, StageConfig>> stages(config.stages.begin(), config.stages.end());
     device->prepare(job.problem, stages, [] {});
     if (!options_.quiet) fmt::print(stderr, "{}: {}\n", benchmark_name(job), to_label(config));

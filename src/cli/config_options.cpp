@@ -32,13 +32,6 @@ bool has_axis(const SearchSpace& space, std::string_view name) {
 
 }  // namespace
 
-std::vector<const Engine*> engines_of(Backend backend) {
-  std::vector<const Engine*> found;
-  for (const Engine& engine : engines())
-    if (engine.backend == backend) found.push_back(&engine);
-  return found;
-}
-
 SearchSpace search_space_of(const Engine& engine) {
   const std::string path = fmt::format("search_spaces/{}.json", engine.name);
   return parse_search_space(resource(path), path);
@@ -86,15 +79,14 @@ const SearchSpace& SpaceOptions::Spaces::of(Stage stage, const Engine& engine) c
   return own != by_stage.end() ? own->second : by_engine.at(std::string(engine.name));
 }
 
-SpaceOptions::Spaces SpaceOptions::spaces(Backend backend) const {
-  Spaces spaces{.engines = engines_of(backend), .by_engine = {}, .by_stage = {}};
+SpaceOptions::Spaces SpaceOptions::spaces(const DeviceInfo& device) const {
+  Spaces spaces{.engines = engines_on(device), .by_engine = {}, .by_stage = {}};
   if (!engine_names.empty()) {
     spaces.engines.clear();
     for (const std::string_view name : split_list("--engine", engine_names)) {
       const Engine& engine = find_engine(name);
-      if (engine.backend != backend)
-        throw Error(
-            fmt::format("--engine {}: it runs on {}, not on {}", name, to_string(engine.backend), to_string(backend)));
+      if (!runs_on(engine, device))
+        throw Error(fmt::format("--engine {} does not run on {}: {}", name, device.name, engine.summary));
       if (std::find(spaces.engines.begin(), spaces.engines.end(), &engine) == spaces.engines.end())
         spaces.engines.push_back(&engine);
     }

@@ -16,9 +16,6 @@ class App;
 
 namespace moetune {
 
-/// The engines of a backend, best guess first.
-std::vector<const Engine*> engines_of(Backend backend);
-
 /// The search space that travels in the binary.
 SearchSpace search_space_of(const Engine& engine);
 
@@ -44,8 +41,8 @@ struct SpaceOptions {
 
     const SearchSpace& of(Stage stage, const Engine& engine) const;
   };
-  /// For the engines that run on `backend`. Throws Error for axes that none of them has.
-  Spaces spaces(Backend backend) const;
+  /// For the engines that run on the device. Throws Error for axes that none of them has.
+  Spaces spaces(const DeviceInfo& device) const;
 };
 
 }  // namespace moetune

@@ -104,8 +104,7 @@ class DoctorCommand final : public Command {
     if (!info.driver.empty()) print_fact("driver", info.driver);
     print_fact("compiler", info.compiler);
     std::string names;
-    for (const Engine* engine : engines_of(info.backend))
-      names += fmt::format("{}{}", names.empty() ? "" : ", ", engine->name);
+    for (const Engine* engine : engines_on(info)) names += fmt::format("{}{}", names.empty() ? "" : ", ", engine->name);
     print_fact("engines", names);
     if (no_ceilings_) return;
     const Ceilings ceilings =

@@ -158,7 +158,7 @@ class ListCommand final : public Command {
     const std::vector<Problem> problems = problems_.problems("list configs");
     const std::vector<Impl> impls = impls_.impls();
     const auto device = device_.open(false);
-    const SpaceOptions::Spaces spaces = spaces_.spaces(device->info().backend);
+    const SpaceOptions::Spaces spaces = spaces_.spaces(device->info());
     for (const Problem& problem : problems) {
       fmt::print("{}\n", to_line(problem));
       std::vector<Stage> stages;

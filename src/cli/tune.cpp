@@ -165,7 +165,7 @@ int TuneCommand::run(const Session& session) {
   if (!budget_.empty()) budget = parse_budget(budget_);
 
   const auto device = device_.open(quiet_);
-  const SpaceOptions::Spaces spaces = spaces_.spaces(device->info().backend);
+  const SpaceOptions::Spaces spaces = spaces_.spaces(device->info());
   options.engines = spaces.engines;
   options.spaces = spaces.by_engine;
   options.stage_spaces = spaces.by_stage;

@@ -33,7 +33,7 @@ PipelineConfig complete_config(const Problem& problem, Impl impl, const std::map
   for (const Stage stage : tunable_stages_of(impl)) {
     if (const auto found = given.find(stage); found != given.end()) {
       const Engine& engine = find_engine(found->second.engine);
-      if (engine.backend != device.backend)
+      if (!runs_on(engine, device))
         throw Error(fmt::format("stage {}: engine {} does not run on {}", to_string(stage), engine.name, device.name));
       if (const auto why = engine.why_invalid(found->second.config, stage, problem, device))
         throw Error(fmt::format("stage {}, {}: {}", to_string(stage), to_label(found->second), *why));

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <random>
 
 #include <fmt/format.h>
@@ -59,8 +60,8 @@ class VerifyCommand final : public Command {
     impls_.add_to(app);
     device_.add_to(app);
     configs_.add_to(app,
-                    "The config of a stage (gemm1, gate or final); where not given, the first guess of the first "
-                    "engine that can run it");
+                    "The config of a stage (gemm1, gate or final); where not given, the first guess of each engine "
+                    "that can run it");
     spaces_.add_to(app);
     app.add_option("--samples", samples_,
                    "Also this many random legal configs for each problem, implementation and engine")
@@ -106,7 +107,7 @@ class VerifyCommand final : public Command {
 };
 
 std::vector<Check> VerifyCommand::checks(const DeviceInfo& device) const {
-  const SpaceOptions::Spaces spaces = spaces_.spaces(device.backend);
+  const SpaceOptions::Spaces spaces = spaces_.spaces(device);
   std::vector<Check> checks;
   for (const std::string& path : best_files_) {
     const Best best = read_best_file(path).best;
@@ -119,7 +120,15 @@ std::vector<Check> VerifyCommand::checks(const DeviceInfo& device) const {
   for (const Problem& problem : problems_.empty() ? corner_problems() : problems_.problems("verify")) {
     Check check{.problem = problem, .configs = {}};
     for (const Impl impl : impls_.impls()) {
-      check.configs.push_back(complete_config(problem, impl, given, device, spaces.engines));
+      // With each engine's first guess; where an engine cannot do a stage, with another's.
+      for (const Engine* engine : spaces.engines) {
+        std::vector<const Engine*> order{engine};
+        std::copy_if(spaces.engines.begin(), spaces.engines.end(), std::back_inserter(order),
+                     [&](const Engine* other) { return other != engine; });
+        PipelineConfig config = complete_config(problem, impl, given, device, order);
+        if (std::find(check.configs.begin(), check.configs.end(), config) == check.configs.end())
+          check.configs.push_back(std::move(config));
+      }
       for (PipelineConfig& config : sample_configs(problem, impl, device, spaces, samples_, seed_))
         check.configs.push_back(std::move(config));
     }

@@ -31,6 +31,8 @@ Result<int> read_assembler_report(const std::string& log) {
   if (stack > 0) return Failure{Outcome::compile_error, fmt::format("needs a stack frame of {} bytes", stack)};
   if (log.find("wgmma.mma_async instructions are serialized") != std::string::npos)
     return Failure{Outcome::compile_error, "wgmma instructions are serialized"};
+  if (log.find("setmaxnreg ignored") != std::string::npos)
+    return Failure{Outcome::compile_error, "the assembler ignores how registers are to be shared out"};
   return registers;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "kernel/cpu.h"
+#include "kernel/grouped_gemm.h"
 #include "kernel/mma.h"
 #include "kernel/wgmma.h"
 
@@ -15,6 +16,27 @@ namespace moetune {
 std::span<const Engine> engines() {
   static const std::array<Engine, 4> table{wgmma_engine(), wgmma_swap_ab_engine(), mma_engine(), cpu_engine()};
   return table;
+}
+
+bool runs_on(const Engine& engine, const DeviceInfo& device) {
+  if (engine.backend != device.backend) return false;
+  return device.backend != Backend::cuda || (device.compute_capability >= engine.oldest_capability &&
+                                             device.compute_capability <= engine.newest_capability);
+}
+
+std::vector<const Engine*> engines_on(const DeviceInfo& device) {
+  std::vector<const Engine*> found;
+  for (const Engine& engine : engines())
+    if (runs_on(engine, device)) found.push_back(&engine);
+  return found;
+}
+
+bool is_likelier(const Engine& a, const Engine& b, const Problem& problem) {
+  const double rows = rows_per_expert(problem);
+  const auto distance = [rows](const RowRange& range) {
+    return rows < range.from ? range.from / rows : rows > range.to ? rows / range.to : 0.0;
+  };
+  return distance(a.best_rows) < distance(b.best_rows);
 }
 
 std::optional<std::string> why_parameters_differ(std::string_view engine, std::span<const std::string_view> parameters,

@@ -12,6 +12,11 @@
 
 namespace moetune {
 
+/// Rows per expert, both ends included.
+struct RowRange {
+  double from = 0, to = 1e9;
+};
+
 /// A way to compute the tunable stages: a row of the engine table.
 struct Engine {
   std::string_view name;  ///< "wgmma", "mma", "cpu"
@@ -30,7 +35,20 @@ struct Engine {
   /// CUDA engines: the kernel of a config that why_invalid accepts. `token_tiles`: each slot is a tile of its own and
   /// no routing has run. Null for the others.
   KernelPlan (*kernel_plan)(const Config& config, Stage stage, const Problem& problem, bool token_tiles) = nullptr;
+
+  int oldest_capability = 0, newest_capability = 9999;  ///< compute capabilities that CUDA engines run on
+  RowRange best_rows{};                                 ///< where it is likely the fastest of those that run
 };
+
+/// Whether the engine runs on the device at all. Which problems and configs, why_invalid says.
+bool runs_on(const Engine& engine, const DeviceInfo& device);
+
+/// Those that run on the device.
+std::vector<const Engine*> engines_on(const DeviceInfo& device);
+
+/// Whether `a` is likelier than `b` to be the fastest for the problem: its best_rows are nearer to the rows that an
+/// expert has on average. For std::stable_sort.
+bool is_likelier(const Engine& a, const Engine& b, const Problem& problem);
 
 /// What a config's names have too much or too little of an engine's parameters; nothing where they agree.
 std::optional<std::string> why_parameters_differ(std::string_view engine, std::span<const std::string_view> parameters,

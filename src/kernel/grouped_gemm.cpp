@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace moetune {
 
 GemmShape gemm_shape(Stage stage, const Problem& p) {
@@ -14,6 +16,10 @@ GemmShape gemm_shape(Stage stage, const Problem& p) {
       return {p.inner(), p.N2, p.N2};
   }
   return {};
+}
+
+double rows_per_expert(const Problem& problem) {
+  return static_cast<double>(problem.slots()) / static_cast<double>(std::min(problem.E, problem.slots()));
 }
 
 std::string gemm_kernel_name(Stage stage) {

@@ -14,6 +14,9 @@ struct GemmShape {
 };
 GemmShape gemm_shape(Stage stage, const Problem& problem);
 
+/// On average over the experts that can have any.
+double rows_per_expert(const Problem& problem);
+
 /// The kernels' names: invoke_fused_moe_kernel, merged_moe_gate_kernel, merged_moe_final_kernel.
 std::string gemm_kernel_name(Stage stage);
 

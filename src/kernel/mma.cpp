@@ -29,8 +29,7 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
   if (const auto reason = why_parameters_differ("mma", kParameters, config)) return reason;
   const mma::Config c = to_mma_config(config);
   if (const char* reason = mma::why_invalid(c)) return reason;
-  if (device.backend != Backend::cuda || device.compute_capability < 80)
-    return "the mma engine needs an NVIDIA GPU of compute capability 8.0 or later";
+  if (!runs_on(mma_engine(), device)) return "the mma engine needs an NVIDIA GPU of compute capability 8.0 or later";
   const int shared = mma::smem_bytes(c);
   if (shared > device.shared_memory_per_block)
     return fmt::format("needs {} bytes of shared memory, a block has {}", shared, device.shared_memory_per_block);
@@ -55,8 +54,7 @@ Config make(int m, int n, int k, int group, int warps, int stages) {
 /// rows: arithmetic decides, so the widest tiles whose accumulators fit. Between them tiles as high as the rows there
 /// are.
 std::vector<Config> first_configs(Stage stage, const Problem& problem, const DeviceInfo& device) {
-  const double experts = static_cast<double>(std::min(problem.E, problem.slots()));
-  const double rows = static_cast<double>(problem.slots()) / experts;
+  const double rows = rows_per_expert(problem);
   std::vector<Config> all;
   auto decode = [&](int m) {
     all.push_back(make(m, 64, 128, 1, 4, 4));
@@ -146,7 +144,9 @@ const Engine& mma_engine() {
                                  .parameters = kParameters,
                                  .why_invalid = why_invalid,
                                  .first_configs = first_configs,
-                                 .kernel_plan = kernel_plan};
+                                 .kernel_plan = kernel_plan,
+                                 .oldest_capability = 80,
+                                 .best_rows = {0, 16}};
   return engine;
 }
 

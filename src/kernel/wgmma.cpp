@@ -39,7 +39,7 @@ std::optional<std::string> why_invalid(std::string_view engine, bool swap_ab, co
     if (config.at(flag) < 0 || config.at(flag) > 1) return fmt::format("{} is not 0 or 1", flag);
   const wgmma::Config c = to_kernel_config(config, swap_ab);
   if (const char* reason = wgmma::why_invalid(c)) return reason;
-  if (device.backend != Backend::cuda || device.compute_capability != 90)
+  if (!runs_on(wgmma_engine(), device))
     return fmt::format("the {} engine needs an NVIDIA GPU of compute capability 9.0", engine);
   const int shared = wgmma::smem_bytes(c, epilogue_of(stage));
   if (shared > device.shared_memory_per_block)
@@ -50,11 +50,12 @@ std::optional<std::string> why_invalid(std::string_view engine, bool swap_ab, co
                        c.blocks_per_sm * (shared + kReservedPerBlock), device.shared_memory_per_multiprocessor);
 
   const GemmShape shape = gemm_shape(stage, problem);
-  if (2 * shape.weight_rows * shape.K >= 1ll << 40)
-    return fmt::format("an expert's weights have {} elements, a tensor map's strides reach 2^40 bytes",
-                       shape.weight_rows * shape.K);
-  if (problem.M * problem.K / 8 > 0xffffffffll)
+  if (stage != Stage::final && problem.M * problem.K / 8 > 0xffffffffll)
     return fmt::format("the input has {} elements, the kernel's offsets reach 2^35", problem.M * problem.K);
+  constexpr std::int64_t kMostColumns = 32768;  // 2^30 rows of them lie below the lowest address of an output
+  if (shape.out_columns > kMostColumns)
+    return fmt::format("the output has {} columns, a tensor map that is clipped at a row holds {}", shape.out_columns,
+                       kMostColumns);
   const std::int64_t columns = wgmma::out_columns(c, epilogue_of(stage));
   const std::int64_t tiles =
       tile_bound(problem.slots(), problem.E, wgmma::table_block_m(c)) * ((shape.out_columns + columns - 1) / columns);
@@ -120,13 +121,10 @@ std::vector<Config> legal_ones(std::string_view engine, bool swap_ab, const std:
   std::vector<Config> configs;
   for (const Guess& guess : guesses) {
     Config config = make(guess);
-    if (!why_invalid(engine, swap_ab, config, stage, problem, device)) configs.push_back(std::move(config));
+    if (why_invalid(engine, swap_ab, config, stage, problem, device)) continue;
+    if (std::find(configs.begin(), configs.end(), config) == configs.end()) configs.push_back(std::move(config));
   }
   return configs;
-}
-
-double rows_per_expert(const Problem& problem) {
-  return static_cast<double>(problem.slots()) / static_cast<double>(std::min(problem.E, problem.slots()));
 }
 
 // Both lists are ordered by what came out on an H200 with five models. In short: the tile that covers an expert's rows
@@ -207,7 +205,10 @@ const Engine& wgmma_engine() {
           },
       .first_configs = wgmma_first_configs,
       .kernel_plan = [](const Config& config, Stage stage, const Problem& problem,
-                        bool token_tiles) { return kernel_plan(false, config, stage, problem, token_tiles); }};
+                        bool token_tiles) { return kernel_plan(false, config, stage, problem, token_tiles); },
+      .oldest_capability = 90,
+      .newest_capability = 90,
+      .best_rows = {400}};
   return engine;
 }
 
@@ -223,7 +224,10 @@ const Engine& wgmma_swap_ab_engine() {
           },
       .first_configs = swap_ab_first_configs,
       .kernel_plan = [](const Config& config, Stage stage, const Problem& problem,
-                        bool token_tiles) { return kernel_plan(true, config, stage, problem, token_tiles); }};
+                        bool token_tiles) { return kernel_plan(true, config, stage, problem, token_tiles); },
+      .oldest_capability = 90,
+      .newest_capability = 90,
+      .best_rows = {16, 400}};
   return engine;
 }
 

@@ -29,9 +29,11 @@ StageSpace make_stage_space(const Problem& problem, Stage stage, const DeviceInf
                             std::vector<StageSpace::EngineSpace> spaces) {
   StageSpace result;
   std::vector<std::vector<std::size_t>> first_by_engine;
+  std::erase_if(spaces, [&](const StageSpace::EngineSpace& each) { return !runs_on(*each.engine, device); });
+  std::stable_sort(spaces.begin(), spaces.end(),
+                   [&](const auto& a, const auto& b) { return is_likelier(*a.engine, *b.engine, problem); });
   for (StageSpace::EngineSpace& each : spaces) {
     const Engine& engine = *each.engine;
-    if (engine.backend != device.backend) continue;
     const std::size_t begin = result.configs.size();
     for (std::uint64_t i = 0; i < each.space.size(); ++i) {
       StageConfig config{.engine = std::string(engine.name), .config = each.space.at(i)};

@@ -20,7 +20,7 @@ struct StageSpace {
     SearchSpace space;
   };
 
-  std::vector<EngineSpace> engines;          ///< those that run on the device, in order of preference
+  std::vector<EngineSpace> engines;          ///< those that run on the device, likeliest first
   std::vector<StageConfig> configs;          ///< all legal ones: by engine, then in the order of its search space
   std::map<StageConfig, std::size_t> index;  ///< where each stands
   std::vector<std::size_t> first;  ///< the engines' first guesses that lie in the space: best guess of each, second …
@@ -30,9 +30,10 @@ struct StageSpace {
   std::vector<std::size_t> neighbours(std::size_t candidate) const;
 };
 
-/// Walks the engines' spaces and asks each engine what is legal. `spaces` has one for each; an engine of another
-/// backend is left out. First guesses that the space does not hold (the user narrowed it) are left out too; where an
-/// engine has none left, the legal config that differs from its first guess in the fewest axes stands in.
+/// Walks the engines' spaces and asks each engine what is legal. `spaces` has one for each; an engine that does
+/// not run on the device is left out, and the others are put in order, the likeliest for the problem first. First
+/// guesses that the space does not hold (the user narrowed it) are left out too; where an engine has none left, the
+/// legal config that differs from its first guess in the fewest axes stands in.
 StageSpace make_stage_space(const Problem& problem, Stage stage, const DeviceInfo& device,
                             std::vector<StageSpace::EngineSpace> spaces);
 

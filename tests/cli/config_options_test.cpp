@@ -7,8 +7,9 @@
 namespace moetune {
 namespace {
 
-SpaceOptions::Spaces spaces_of(std::vector<std::string> words, Backend backend = Backend::cuda) {
-  return parse_options<SpaceOptions>(std::move(words)).spaces(backend);
+SpaceOptions::Spaces spaces_of(std::vector<std::string> words,
+                               const DeviceInfo& device = {.backend = Backend::cuda, .compute_capability = 90}) {
+  return parse_options<SpaceOptions>(std::move(words)).spaces(device);
 }
 
 std::vector<int> values_of(const SearchSpace& space, std::string_view name) {
@@ -24,6 +25,30 @@ TEST(ConfigOptions, EveryEngineHasASearchSpace) {
     ASSERT_EQ(space.axes.size(), engine.parameters.size());
     for (std::size_t i = 0; i < space.axes.size(); ++i) EXPECT_EQ(space.axes[i].name, engine.parameters[i]);
   }
+}
+
+TEST(ConfigOptions, EnginesAreThoseOfTheDeviceOrThoseThatAreNamed) {
+  const auto names = [](const SpaceOptions::Spaces& spaces) {
+    std::vector<std::string_view> found;
+    for (const Engine* engine : spaces.engines) found.push_back(engine->name);
+    return found;
+  };
+  EXPECT_EQ(names(spaces_of({})), (std::vector<std::string_view>{"wgmma", "wgmma_swap_ab", "mma"}));
+  EXPECT_EQ(names(spaces_of({}, {.backend = Backend::cuda, .compute_capability = 80})),
+            (std::vector<std::string_view>{"mma"}));
+  EXPECT_EQ(names(spaces_of({}, {.backend = Backend::cpu})), (std::vector<std::string_view>{"cpu"}));
+  EXPECT_EQ(names(spaces_of({"--engine", "mma"})), (std::vector<std::string_view>{"mma"}));
+  EXPECT_EQ(names(spaces_of({"--engine", "mma,wgmma,mma"})), (std::vector<std::string_view>{"mma", "wgmma"}));
+}
+
+TEST(ConfigOptions, AKeyIsOfAllEnginesThatHaveIt) {
+  const auto spaces = spaces_of({"-c", "BLOCK_SIZE_M=64", "-c", "num_warps=4", "-c", "blocks_per_sm=2"});
+  for (const Engine* engine : spaces.engines)
+    EXPECT_EQ(values_of(spaces.of(Stage::gate, *engine), "BLOCK_SIZE_M"), (std::vector<int>{64})) << engine->name;
+  const Engine &wgmma = find_engine("wgmma"), &mma = find_engine("mma");
+  EXPECT_EQ(values_of(spaces.of(Stage::gate, mma), "num_warps"), (std::vector<int>{4}));
+  EXPECT_EQ(values_of(spaces.of(Stage::gate, wgmma), "blocks_per_sm"), (std::vector<int>{2}));
+  EXPECT_ERROR(spaces_of({"--engine", "mma", "-c", "blocks_per_sm=2"}), "no engine here has 'blocks_per_sm'");
 }
 
 TEST(ConfigOptions, AxesAreRestrictedAndWidened) {
@@ -50,7 +75,8 @@ TEST(ConfigOptions, BadAxesAreNamed) {
   EXPECT_ERROR(spaces_of({"-c", "gat.BLOCK_SIZE_M=64"}), "gat");
   EXPECT_ERROR(spaces_of({"-c", "route.BLOCK_SIZE_M=64"}), "stage 'route' has no config");
   EXPECT_ERROR(spaces_of({"--engine", "cublas"}), "cublas");
-  EXPECT_ERROR(spaces_of({"--engine", "cpu"}), "runs on cpu, not on cuda");
+  EXPECT_ERROR(spaces_of({"--engine", "cpu"}), "does not run on");
+  EXPECT_ERROR(spaces_of({"--engine", "wgmma"}, {.backend = Backend::cuda, .compute_capability = 80}), "9.0");
 }
 
 std::map<Stage, StageConfig> parse(std::vector<std::string> words) {

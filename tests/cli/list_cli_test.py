@@ -12,7 +12,10 @@ class List(CliTest):
             self.assertIn(model, models)
         self.assertIn("unverified", models)
         engines, _ = self.run_tool("list", "engines")
-        for key in ["BLOCK_SIZE_M", "BLOCK_SIZE_N", "BLOCK_SIZE_K", "GROUP_SIZE_M", "num_warps", "num_stages"]:
+        for engine in ["wgmma", "wgmma_swap_ab", "mma", "cpu"]:
+            self.assertRegex(engines, rf"(?m)^  {engine} ")
+        for key in ["BLOCK_SIZE_M", "BLOCK_SIZE_N", "BLOCK_SIZE_K", "GROUP_SIZE_M", "num_warps", "num_stages",
+                    "num_consumers", "CLUSTER_SIZE_M", "blocks_per_sm", "evict_first", "dynamic", "stagger"]:
             self.assertIn(key, engines)
         spaces, _ = self.run_tool("list", "spaces")
         for preset in ["default", "a100_h100", "v100"]:

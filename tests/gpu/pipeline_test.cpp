@@ -3,42 +3,84 @@
 #include <gtest/gtest.h>
 
 #include "gpu/gpu.h"
-#include "kernel/mma.h"
 #include "reference/reference.h"
 
 namespace moetune {
 namespace {
 
-Config mma_config(int m, int n, int k, int group, int warps, int stages) {
-  return {{"BLOCK_SIZE_M", m},     {"BLOCK_SIZE_N", n},  {"BLOCK_SIZE_K", k},
-          {"GROUP_SIZE_M", group}, {"num_warps", warps}, {"num_stages", stages}};
+StageConfig mma_config(int m, int n, int k, int group, int warps, int stages) {
+  return {.engine = "mma",
+          .config = {{"BLOCK_SIZE_M", m},
+                     {"BLOCK_SIZE_N", n},
+                     {"BLOCK_SIZE_K", k},
+                     {"GROUP_SIZE_M", group},
+                     {"num_warps", warps},
+                     {"num_stages", stages}}};
 }
 
-/// A narrow tile, the smallest pipeline, the widest tile, 64-byte rows, rows wider than the swizzle's period, and more.
-std::vector<Config> configs() {
-  return {mma_config(16, 64, 64, 1, 4, 4),    mma_config(64, 64, 32, 8, 4, 2),   mma_config(128, 256, 64, 8, 8, 3),
-          mma_config(32, 32, 128, 4, 4, 3),   mma_config(16, 128, 256, 1, 8, 2), mma_config(256, 128, 32, 2, 8, 3),
-          mma_config(128, 128, 64, 16, 8, 4), mma_config(64, 256, 64, 1, 8, 2)};
+struct WgmmaTile {
+  int m, n, k, group, stages, consumers;
+  int cluster = 1, blocks = 1, evict_first = 0, dynamic = 0, stagger = 0;
+};
+
+StageConfig wgmma_config(const char* engine, const WgmmaTile& tile) {
+  return {.engine = engine,
+          .config = {{"BLOCK_SIZE_M", tile.m},
+                     {"BLOCK_SIZE_N", tile.n},
+                     {"BLOCK_SIZE_K", tile.k},
+                     {"GROUP_SIZE_M", tile.group},
+                     {"num_stages", tile.stages},
+                     {"num_consumers", tile.consumers},
+                     {"CLUSTER_SIZE_M", tile.cluster},
+                     {"blocks_per_sm", tile.blocks},
+                     {"evict_first", tile.evict_first},
+                     {"dynamic", tile.dynamic},
+                     {"stagger", tile.stagger}}};
 }
 
-PipelineConfig pipeline(Impl impl, const Config& first, const Config& second) {
-  PipelineConfig config{.impl = impl, .stages = {}};
+/// Of each engine that the GPU has. mma: a narrow tile, the smallest pipeline, the widest tile, 64-byte rows, rows
+/// wider than the swizzle's period, and more. wgmma: each number of consumers, clusters, staggered consumers, two
+/// blocks on a multiprocessor, stages of more than one panel; swapped: one instruction's least and most tokens, several
+/// parts.
+std::vector<StageConfig> configs() {
+  std::vector<StageConfig> all{mma_config(16, 64, 64, 1, 4, 4),    mma_config(64, 64, 32, 8, 4, 2),
+                               mma_config(128, 256, 64, 8, 8, 3),  mma_config(32, 32, 128, 4, 4, 3),
+                               mma_config(16, 128, 256, 1, 8, 2),  mma_config(256, 128, 32, 2, 8, 3),
+                               mma_config(128, 128, 64, 16, 8, 4), mma_config(64, 256, 64, 1, 8, 2)};
+  if (gpu()->info().compute_capability != 90) return all;
+  for (const WgmmaTile& tile : {WgmmaTile{128, 256, 64, 8, 4, 2},
+                                {128, 256, 64, 8, 4, 2, 2},
+                                {128, 256, 64, 2, 4, 2, 1, 1, 1, 1, 2},
+                                {64, 128, 64, 1, 4, 1, 1, 2, 0, 1},
+                                {192, 128, 64, 4, 4, 3},
+                                {64, 64, 64, 1, 2, 1, 2, 1}})
+    all.push_back(wgmma_config("wgmma", tile));
+  for (const WgmmaTile& tile : {WgmmaTile{8, 64, 128, 1, 6, 1, 1, 2, 1},
+                                {16, 256, 64, 1, 4, 1},
+                                {32, 128, 256, 8, 2, 2},
+                                {256, 128, 64, 1, 3, 2, 1, 1, 0, 1, 1},
+                                {96, 128, 64, 1, 3, 1, 1, 2, 0, 1},
+                                {128, 128, 64, 8, 6, 2, 2}})
+    all.push_back(wgmma_config("wgmma_swap_ab", tile));
+  return all;
+}
+
+PipelineConfig pipeline(Impl impl, const StageConfig& first, const StageConfig& second) {
   const auto stages = tunable_stages_of(impl);
-  config.stages[stages[0]] = {.engine = "mma", .config = first};
-  config.stages[stages[1]] = {.engine = "mma", .config = second};
-  return config;
+  return {.impl = impl, .stages = {{stages[0], first}, {stages[1], second}}};
 }
 
-Verdict verify(Workload& workload, Impl impl, const Config& first, const Config& second) {
+ReferenceRows reference_of(const Workload& workload, Impl impl) {
   const Problem& problem = workload.problem();
-  auto built = workload.build(pipeline(impl, first, second));
+  return compute_reference(problem, impl, workload.routing(), workload.data(),
+                           choose_tokens(problem, workload.routing(), workload.data().seed, 1e9));
+}
+
+Verdict verify(const Workload& workload, Result<std::unique_ptr<Pipeline>>& built, const ReferenceRows& reference) {
   if (!built) return {.reason = built.failure().reason};
   const auto run1 = built.value()->run(), run2 = built.value()->run();
   if (!run1 || !run2) return {.reason = (run1 ? run2 : run1).failure().reason};
-  auto tokens = choose_tokens(problem, workload.routing(), workload.data().seed, 1e9);
-  const ReferenceRows reference =
-      compute_reference(problem, impl, workload.routing(), workload.data(), std::move(tokens));
-  return judge(problem, workload.data(), reference, built.value()->read_rows(reference.tokens), run1.value(),
+  return judge(workload.problem(), workload.data(), reference, built.value()->read_rows(reference.tokens), run1.value(),
                run2.value());
 }
 
@@ -48,16 +90,22 @@ void check(const Problem& problem) {
   validate(problem);
   static std::uint64_t seed = 100;
   const auto all = configs();
+  std::vector<std::pair<Stage, StageConfig>> kernels;
+  for (const StageConfig& config : all)
+    for (const Stage stage : {Stage::gemm1, Stage::gate, Stage::final}) kernels.emplace_back(stage, config);
+  gpu()->prepare(problem, kernels, [] {});
   for (const Fill fill : {Fill::random, Fill::exact_integer}) {
     const auto workload = gpu()->load(problem, {.fill = fill, .seed = ++seed});
-    for (const Impl impl : {Impl::merged, Impl::three_kernel})
+    for (const Impl impl : {Impl::merged, Impl::three_kernel}) {
+      const ReferenceRows reference = reference_of(*workload, impl);
       for (std::size_t i = 0; i < all.size(); i++) {
-        const Config &first = all[i], &second = all[(i + 3) % all.size()];
-        const Verdict verdict = verify(*workload, impl, first, second);
-        EXPECT_TRUE(verdict.passed) << to_line(problem) << " " << to_label(pipeline(impl, first, second)) << " exact "
-                                    << verdict.exact << ": " << verdict.reason << " (relative L2 "
-                                    << verdict.relative_l2 << ")";
+        const PipelineConfig config = pipeline(impl, all[i], all[(i + 3) % all.size()]);
+        auto built = workload->build(config);
+        const Verdict verdict = verify(*workload, built, reference);
+        EXPECT_TRUE(verdict.passed) << to_line(problem) << " " << to_label(config) << " exact " << verdict.exact << ": "
+                                    << verdict.reason << " (relative L2 " << verdict.relative_l2 << ")";
       }
+    }
   }
 }
 
@@ -152,18 +200,12 @@ TEST(GpuPipeline, EveryTypeActivationAndBias) {
 TEST(GpuPipeline, RefillChangesTheRouting) {
   MOETUNE_NEEDS_GPU();
   const auto workload = gpu()->load(kBase, {.seed = 1});
-  const Config config = configs()[0];
+  const StageConfig config = configs()[0];
   auto built = workload->build(pipeline(Impl::merged, config, config));
   ASSERT_TRUE(built) << built.failure().reason;
   for (const std::uint64_t seed : {2u, 3u}) {
     workload->refill({.seed = seed});
-    const auto run1 = built.value()->run(), run2 = built.value()->run();
-    ASSERT_TRUE(run1 && run2);
-    auto tokens = choose_tokens(kBase, workload->routing(), seed, 1e9);
-    const auto reference =
-        compute_reference(kBase, Impl::merged, workload->routing(), workload->data(), std::move(tokens));
-    const Verdict verdict = judge(kBase, workload->data(), reference, built.value()->read_rows(reference.tokens),
-                                  run1.value(), run2.value());
+    const Verdict verdict = verify(*workload, built, reference_of(*workload, Impl::merged));
     EXPECT_TRUE(verdict.passed) << verdict.reason;
   }
 }
@@ -173,7 +215,7 @@ TEST(GpuPipeline, ReplayedGraphLeavesTheSameOutput) {
   Problem problem = kBase;
   problem.M = 200;
   const auto workload = gpu()->load(problem, {.seed = 9});
-  const Config config = configs()[1];
+  const StageConfig config = configs()[1];
   auto built = workload->build(pipeline(Impl::three_kernel, config, config));
   ASSERT_TRUE(built) << built.failure().reason;
   ASSERT_TRUE(built.value()->run());
@@ -196,7 +238,7 @@ TEST(GpuPipeline, ReplayedGraphLeavesTheSameOutput) {
 TEST(GpuPipeline, AConfigThatDoesNotFitIsAResult) {
   MOETUNE_NEEDS_GPU();
   const auto workload = gpu()->load(kBase, {.seed = 1});
-  const Config wide = mma_config(256, 256, 256, 1, 16, 8);
+  const StageConfig wide = mma_config(256, 256, 256, 1, 16, 8);
   const auto built = workload->build(pipeline(Impl::merged, wide, wide));
   ASSERT_FALSE(built);
   EXPECT_EQ(built.failure().outcome, Outcome::invalid);

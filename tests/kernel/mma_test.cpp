@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/resources.h"
+#include "kernels/mma/traits.h"
 #include "space/search_space.h"
 
 namespace moetune {
@@ -93,13 +94,30 @@ TEST(MmaTraits, WarpsSplitATileForTheLeastTraffic) {
 }
 
 TEST(MmaKernelPlan, NamesTheKernelsAsTheFieldDoes) {
+  const auto plan = [](const Config& c, Stage stage) { return mma_engine().kernel_plan(c, stage, kQwen, false); };
   const Config c = config(64, 64, 32, 8, 4, 2);
-  EXPECT_EQ(mma_kernel_plan(c, Stage::gemm1, kQwen, false).entry, "invoke_fused_moe_kernel");
-  EXPECT_EQ(mma_kernel_plan(c, Stage::gate, kQwen, false).entry, "merged_moe_gate_kernel");
-  EXPECT_EQ(mma_kernel_plan(c, Stage::final, kQwen, false).entry, "merged_moe_final_kernel");
+  EXPECT_EQ(plan(c, Stage::gemm1).entry, "invoke_fused_moe_kernel");
+  EXPECT_EQ(plan(c, Stage::gate).entry, "merged_moe_gate_kernel");
+  EXPECT_EQ(plan(c, Stage::final).entry, "merged_moe_final_kernel");
   // The group is an argument: the same kernel serves all groups.
-  EXPECT_EQ(mma_kernel_plan(c, Stage::gate, kQwen, false).source,
-            mma_kernel_plan(config(64, 64, 32, 1, 4, 2), Stage::gate, kQwen, false).source);
+  EXPECT_EQ(plan(c, Stage::gate).source, plan(config(64, 64, 32, 1, 4, 2), Stage::gate).source);
+  EXPECT_EQ(plan(c, Stage::gate).group_m, 8);
+}
+
+// A block for each tile, which reads its operands by address: no cluster, no persistent blocks, no tensor maps.
+TEST(MmaKernelPlan, LaunchesABlockForEachTile) {
+  const KernelPlan gate = mma_engine().kernel_plan(config(64, 128, 32, 8, 4, 2), Stage::gate, kQwen, false);
+  EXPECT_EQ(gate.threads, 128);
+  EXPECT_EQ(gate.block_m, 64);
+  EXPECT_EQ(gate.columns, 64);
+  EXPECT_EQ(gate.cluster, 1);
+  EXPECT_EQ(gate.blocks_per_sm, 0);
+  EXPECT_EQ(gate.boxes.depth, 0);
+  EXPECT_FALSE(mma_engine().kernel_plan(config(64, 128, 32, 8, 4, 2), Stage::final, kQwen, false).row_order);
+}
+
+TEST(Engines, OfCudaPlanKernelsAndOthersDoNot) {
+  for (const Engine& engine : engines()) EXPECT_EQ(engine.kernel_plan != nullptr, engine.backend == Backend::cuda);
 }
 
 TEST(Engines, AreFoundByNameAndNamedWhereUnknown) {
@@ -108,7 +126,7 @@ TEST(Engines, AreFoundByNameAndNamedWhereUnknown) {
     find_engine("triton");
     FAIL();
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("mma, cpu"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("wgmma, wgmma_swap_ab, mma, cpu"), std::string::npos) << error.what();
   }
 }
 

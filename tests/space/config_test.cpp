@@ -36,6 +36,15 @@ TEST(Config, IsEqualAndOrderedByItsValues) {
 
 TEST(Label, OfAStage) {
   EXPECT_EQ(to_label(StageConfig{.engine = "mma", .config = kDefault}), "mma bm64.bn64.bk32.gm8.w4.st2");
+  EXPECT_EQ(to_label(StageConfig{.engine = "wgmma",
+                                 .config = {{"num_stages", 4},
+                                            {"num_consumers", 2},
+                                            {"CLUSTER_SIZE_M", 1},
+                                            {"blocks_per_sm", 3},
+                                            {"evict_first", 0},
+                                            {"dynamic", 1},
+                                            {"stagger", 2}}}),
+            "wgmma st4.c2.cl1.b3.ef0.dy1.sg2");
   EXPECT_EQ(to_label(StageConfig{.engine = "cpu", .config = {{"num_threads", 8}, {"unroll", 2}}}), "cpu t8.unroll2");
   EXPECT_EQ(to_label(StageConfig{.engine = "cpu", .config = {}}), "cpu");
 }

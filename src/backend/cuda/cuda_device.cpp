@@ -9,7 +9,7 @@
 #include "backend/cuda/cuda_workload.h"
 #include "backend/cuda/probes.h"
 #include "base/error.h"
-#include "kernel/mma.h"
+#include "kernel/engine.h"
 
 namespace moetune {
 namespace {
@@ -69,24 +69,23 @@ class CudaDevice final : public Device {
   }
 
  private:
-  /// Where cuBLAS is not installed: the best of the mma engine's guesses on one dense product. Lower than cuBLAS, so
-  /// that shares of the roofline read higher.
+  /// Where cuBLAS is not installed: the best of the engines' guesses on one dense product.
   double measure_own_matrix_rate() {
     const Problem dense{.M = 8192, .K = 4096, .N1 = 8192, .N2 = 4096, .E = 1, .topk = 1};
     const auto workload = load(dense, {});
-    const std::vector<Config> guesses = mma_engine().first_configs(Stage::gemm1, dense, info());
     double best_us = 0;
-    for (const Config& guess : guesses) {
-      const StageConfig stage{.engine = "mma", .config = guess};
-      auto pipeline =
-          workload->build({.impl = Impl::three_kernel, .stages = {{Stage::gemm1, stage}, {Stage::final, stage}}});
-      if (!pipeline || !pipeline.value()->run()) continue;
-      const auto times = pipeline.value()->time_stage(Stage::gemm1, 9, {.cache = CacheState::warm});
-      if (!times) continue;
-      std::vector<double> us = times.value();
-      std::nth_element(us.begin(), us.begin() + 4, us.end());
-      if (best_us == 0 || us[4] < best_us) best_us = us[4];
-    }
+    for (const Engine* engine : engines_on(info()))
+      for (const Config& guess : engine->first_configs(Stage::gemm1, dense, info())) {
+        const StageConfig stage{.engine = std::string(engine->name), .config = guess};
+        auto pipeline =
+            workload->build({.impl = Impl::three_kernel, .stages = {{Stage::gemm1, stage}, {Stage::final, stage}}});
+        if (!pipeline || !pipeline.value()->run()) continue;
+        const auto times = pipeline.value()->time_stage(Stage::gemm1, 9, {.cache = CacheState::warm});
+        if (!times) continue;
+        std::vector<double> us = times.value();
+        std::nth_element(us.begin(), us.begin() + 4, us.end());
+        if (best_us == 0 || us[4] < best_us) best_us = us[4];
+      }
     return best_us > 0 ? 2.0 * static_cast<double>(dense.M * dense.K * dense.N1) / best_us * 1e6 : 0;
   }
 

@@ -1,7 +1,9 @@
 #include <cuda.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstddef>
+#include <cstring>
 #include <type_traits>
 
 #include "backend/cuda/driver.h"
@@ -19,9 +21,55 @@ TEST(DriverAbi, LaunchStructsAgreeWithTheToolkit) {
   EXPECT_EQ(offsetof(LaunchConfig, attribute_count), offsetof(CUlaunchConfig, numAttrs));
   EXPECT_EQ(sizeof(LaunchAttribute), sizeof(CUlaunchAttribute));
   EXPECT_EQ(offsetof(LaunchAttribute, value), offsetof(CUlaunchAttribute, value));
+  EXPECT_EQ(sizeof(LaunchAttribute::value), sizeof(CUlaunchAttributeValue));
+}
+
+TEST(DriverAbi, LaunchAttributesAreReadAsTheyAreWritten) {
+  LaunchAttribute cluster;
+  cluster.id = kClusterDimension;
+  for (unsigned i = 0; i < 3; i++) cluster.value.cluster_dimension[i] = i + 1;
+  CUlaunchAttribute read;
+  std::memcpy(&read, &cluster, sizeof read);
+  EXPECT_EQ(read.id, CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION);
+  EXPECT_EQ(read.value.clusterDim.x, 1u);
+  EXPECT_EQ(read.value.clusterDim.y, 2u);
+  EXPECT_EQ(read.value.clusterDim.z, 3u);
+
+  LaunchAttribute overlap;
+  overlap.id = kProgrammaticStreamSerialization;
+  overlap.value.programmatic_stream_serialization = 1;
+  std::memcpy(&read, &overlap, sizeof read);
+  EXPECT_EQ(read.id, CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION);
+  EXPECT_EQ(read.value.programmaticStreamSerializationAllowed, 1);
+}
+
+/// The sizes of a function's parameters and of its result: what decides how it is called, all of them being integers,
+/// enumerators and pointers.
+template <class Result, class... Parameters>
+constexpr std::array<std::size_t, 1 + sizeof...(Parameters)> sizes_of(Result (*)(Parameters...)) {
+  static_assert(((std::is_scalar_v<Parameters>)&&...));
+  return {sizeof(Result), sizeof(Parameters)...};
+}
+
+TEST(DriverAbi, TensorMapsAgreeWithTheToolkit) {
+  EXPECT_EQ(sizeof(TensorMap), sizeof(CUtensorMap));
+  // The driver asks for 64 bytes. So does the type of CUDA 12; that of CUDA 13 is aligned to 128.
+  EXPECT_GE(alignof(TensorMap), 64u);
+  EXPECT_EQ(kTensorFloat16, CU_TENSOR_MAP_DATA_TYPE_FLOAT16);
+  EXPECT_EQ(kTensorBfloat16, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16);
+  EXPECT_EQ(kTensorSwizzle64, CU_TENSOR_MAP_SWIZZLE_64B);
+  EXPECT_EQ(kTensorSwizzle128, CU_TENSOR_MAP_SWIZZLE_128B);
+  EXPECT_EQ(kTensorPromotion256, CU_TENSOR_MAP_L2_PROMOTION_L2_256B);
+  // Passed as plain zeros.
+  EXPECT_EQ(CU_TENSOR_MAP_INTERLEAVE_NONE, 0);
+  EXPECT_EQ(CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE, 0);
+  constexpr decltype(Driver::encode_tensor_map) kOurs = nullptr;
+  constexpr decltype(&cuTensorMapEncodeTiled) kTheirs = nullptr;
+  EXPECT_EQ(sizes_of(kOurs), sizes_of(kTheirs));
 }
 
 TEST(DriverAbi, EnumeratorsAgreeWithTheToolkit) {
+  EXPECT_EQ(kClusterDimension, CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION);
   EXPECT_EQ(kProgrammaticStreamSerialization, CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION);
   EXPECT_EQ(static_cast<int>(Attribute::multiprocessor_count), CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
   EXPECT_EQ(static_cast<int>(Attribute::l2_cache_size), CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE);
