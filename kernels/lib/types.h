@@ -15,7 +15,7 @@ enum class Activation : int { silu, gelu, gelu_tanh, swigluoai };
 /// What a grouped GEMM does with its accumulators before its one store.
 ///   plain  x·wᵀ + b                          -> cache1 [slots, N1]
 ///   gated  activation(gate, up) of x·wᵀ + b  -> cache2 [slots, N1/2]
-///   final  (x·wᵀ + b)·routing weight         -> cache3 [M, topk, N2]
+///   final  (x·wᵀ + b)·routing weight         -> cache3 [slots, N2]
 /// With weight_on_input the routing weight multiplies in plain and gated, after the bias and before the activation, and
 /// not in final.
 enum class Epilogue : int { plain, gated, final };

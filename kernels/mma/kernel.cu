@@ -2,10 +2,11 @@
 // (gated) and merged_moe_final_kernel (final) of the portable engine. sm_80 and later.
 //
 // Compiled once per config by NVRTC with these macros:
-//   BLOCK_SIZE_M, BLOCK_SIZE_N, BLOCK_SIZE_K, NUM_WARPS, NUM_STAGES (GROUP_SIZE_M is an argument: no need to compile
-//   it) EPILOGUE, ACTIVATION, DTYPE (enumerators of kernels/lib/types.h), HAS_BIAS, WEIGHT_ON_INPUT, TOKEN_TILES (0 or
-//   1) EVEN_K: K is a multiple of BLOCK_SIZE_K; NARROW: the output has fewer columns than a tile (0 or 1) KERNEL_NAME
+// - BLOCK_SIZE_M, BLOCK_SIZE_N, BLOCK_SIZE_K, NUM_WARPS, NUM_STAGES (GROUP_SIZE_M is an argument)
+// - EVEN_K: K is a multiple of BLOCK_SIZE_K; NARROW: the output has fewer columns than a tile (0 or 1)
+// - those of kernels/lib/gemm_settings.cuh, and KERNEL_NAME
 #include "kernels/lib/activation.cuh"
+#include "kernels/lib/gemm_settings.cuh"
 #include "kernels/lib/quad.cuh"
 #include "kernels/lib/row_info.cuh"
 #include "kernels/mma/traits.h"
@@ -24,16 +25,6 @@ constexpr Config kConfig{.block_m = BLOCK_SIZE_M,
                          .num_stages = NUM_STAGES};
 static_assert(why_invalid(kConfig) == nullptr);
 
-constexpr Epilogue kEpilogue = Epilogue::EPILOGUE;
-constexpr Activation kActivation = Activation::ACTIVATION;
-constexpr DType kType = DType::DTYPE;
-constexpr bool kHasBias = HAS_BIAS;
-constexpr bool kGated = kEpilogue == Epilogue::gated;
-constexpr bool kSecond = kEpilogue == Epilogue::final;
-/// The routing weight multiplies in the first GEMM or in the second.
-constexpr bool kWeighted = (WEIGHT_ON_INPUT != 0) != kSecond;
-/// Tiles of one token's slot, taken from topk_ids: no routing has run.
-constexpr bool kTokenTiles = TOKEN_TILES;
 constexpr bool kEvenK = EVEN_K;
 constexpr bool kNarrow = NARROW;
 

@@ -1,11 +1,11 @@
 // What one compilation of the kernel is for. NVRTC compiles it once per config with these macros:
-//   SWAP_AB, BLOCK_SIZE_M, BLOCK_SIZE_N, BLOCK_SIZE_K, NUM_STAGES, NUM_CONSUMERS, CLUSTER_SIZE_M, BLOCKS_PER_SM,
+// - SWAP_AB, BLOCK_SIZE_M, BLOCK_SIZE_N, BLOCK_SIZE_K, NUM_STAGES, NUM_CONSUMERS, CLUSTER_SIZE_M, BLOCKS_PER_SM,
 //   EVICT_FIRST, DYNAMIC, STAGGER (GROUP_SIZE_M is an argument: no need to compile it)
-//   EPILOGUE, ACTIVATION, DTYPE (enumerators of kernels/lib/types.h), HAS_BIAS, WEIGHT_ON_INPUT, TOKEN_TILES (0 or 1)
-//   KERNEL_NAME
+// - those of kernels/lib/gemm_settings.cuh, and KERNEL_NAME
 #pragma once
 
 #include "kernels/lib/arguments.h"
+#include "kernels/lib/gemm_settings.cuh"
 #include "kernels/lib/tensor_map.h"
 #include "kernels/wgmma/traits.h"
 
@@ -24,17 +24,6 @@ constexpr Config kConfig{.swap_ab = SWAP_AB,
                          .dynamic = DYNAMIC,
                          .stagger = STAGGER};
 static_assert(why_invalid(kConfig) == nullptr);
-
-constexpr Epilogue kEpilogue = Epilogue::EPILOGUE;
-constexpr Activation kActivation = Activation::ACTIVATION;
-constexpr DType kType = DType::DTYPE;
-constexpr bool kHasBias = HAS_BIAS;
-constexpr bool kGated = kEpilogue == Epilogue::gated;
-constexpr bool kSecond = kEpilogue == Epilogue::final;
-/// The routing weight multiplies in the first GEMM or in the second.
-constexpr bool kWeighted = (WEIGHT_ON_INPUT != 0) != kSecond;
-/// Tiles of one token's slot, taken from topk_ids: no routing has run.
-constexpr bool kTokenTiles = TOKEN_TILES;
 
 constexpr bool kSwapped = kConfig.swap_ab;
 constexpr int kThreads = num_threads(kConfig);
