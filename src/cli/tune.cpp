@@ -186,6 +186,7 @@ int TuneCommand::run(const Session& session) {
   TuneRun run(journal, progress, problems.size(), verbose_);
   const auto start = std::chrono::steady_clock::now();
   int exit_code = 0;
+  double best_share = 0;
   for (std::size_t i = 0; i < problems.size() && !InterruptGuard::interrupted(); ++i) {
     const Problem& problem = problems[i];
     run.begin(i);
@@ -197,7 +198,10 @@ int TuneCommand::run(const Session& session) {
     try {
       const std::vector<Best> bests = tune_problem(*device, problem, options, run);
       run.add_bests(bests);
-      for (const Best& best : bests) write_best_file(folder / "best", {.best = best, .environment = environment});
+      for (const Best& best : bests) {
+        best_share = std::max(best_share, best.roofline_fraction());
+        write_best_file(folder / "best", {.best = best, .environment = environment});
+      }
     } catch (const Error& error) {
       progress.clear();
       warn(fmt::format("{}: {}", to_line(problem), error.what()));
@@ -219,6 +223,12 @@ int TuneCommand::run(const Session& session) {
     fmt::print("{}{}{}\n", to_console(report, session.colours), report.rows.empty() ? "" : "\n", answer_line(report));
   std::fflush(stdout);
 
+  constexpr double kNoise = 0.05;
+  if (best_share > 1 + kNoise)
+    warn(
+        fmt::format("{:.2f} of the roofline was reached: the ceilings are too low, measured perhaps while the machine "
+                    "was busy; `moe-tune doctor --measure` measures them again",
+                    best_share));
   if (InterruptGuard::interrupted()) {
     warn(fmt::format("interrupted; what was found is in {}", folder.string()));
     return kInterruptedExitCode;
