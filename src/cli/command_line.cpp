@@ -17,6 +17,7 @@ constexpr CommandRow kCommands[] = {
     {"bench", "Time given configs through Google Benchmark", make_bench},
     {"verify", "Check configs against the fp64 reference", make_verify},
     {"report", "Turn journals and best-config files into tables", make_report_command},
+    {"export", "Hand tuned configs on to other programs", make_export},
     {"list", "Show models, engines, search spaces, configs, strategies", make_list},
     {"doctor", "Say what this machine has and lacks, and measure its ceilings", make_doctor},
 };

@@ -1,0 +1,94 @@
+#include <filesystem>
+#include <optional>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "cli/command.h"
+#include "cli/output.h"
+#include "cli/record_files.h"
+#include "export/formats.h"
+
+namespace moetune {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Where a format of one file goes: into a folder under its own name, else where it was said.
+fs::path file_target(const std::string& out, const ExportFile& file) {
+  std::error_code error;
+  return out.ends_with('/') || fs::is_directory(out, error) ? fs::path(out) / file.name : fs::path(out);
+}
+
+class ExportCommand final : public Command {
+ public:
+  void add_options(CLI::App& app) override {
+    add_record_files(app, inputs_);
+    app.add_option("--format", format_, "Format to write, one of those below; required")->type_name("NAME");
+    app.add_option("--out", out_,
+                   "Folder to write to, or, for the formats of one file, the file; '-' is stdout for these; required")
+        ->type_name("PATH");
+    app.add_option("--impl", impl_,
+                   "Take the configs of this implementation only: three_kernel or merged. Else vllm and sglang take "
+                   "those of three_kernel where there are any, the other formats those of the faster one")
+        ->type_name("IMPL");
+    std::string formats;
+    for (const ExportFormat& format : export_formats())
+      formats += fmt::format("  {:<24}  {}\n", format.name, format.summary);
+    app.footer(
+        "Formats:\n" + formats +
+        "\nvllm and sglang take configs of the engine mma only: tune with --engine mma, or other engines' winners "
+        "leave "
+        "gaps,\nwhich are filled from the nearest M. Beside each of their files a .moe-tune.json has all rows, with "
+        "the "
+        "reason for\nthose that were left out. The files written are printed, one a line.\n\n"
+        "Examples:\n"
+        "  moe-tune tune --model qwen3-30b-a3b --engine mma --out tuned\n"
+        "  moe-tune export --format vllm tuned --out vllm-configs   # then VLLM_TUNED_CONFIG_FOLDER=vllm-configs\n"
+        "  moe-tune export --format gbench results/nvidia-h200/journal.jsonl --out before.json");
+  }
+
+  int run(const Session&) override {
+    // Not left to CLI11, which would say this first where one of them is misspelt.
+    if (format_.empty()) throw Error("which format? e.g. --format vllm; `moe-tune export --help` has them all");
+    if (out_.empty()) throw Error("where to? e.g. --out exported");
+    const ExportFormat& format = find_export_format(format_);
+    const std::optional<Impl> only = impl_.empty() ? std::nullopt : std::optional(parse_impl(impl_));
+    if (!format.one_file && out_ == "-")
+      throw Error(fmt::format("--out -: {} is several files; give a folder", format.name));
+
+    const Report report = read_report(inputs_);
+    const Selection selection = select_rows(report, format.preferred, only);
+    if (selection.rows.empty())
+      throw Error(fmt::format("nothing to export: no best config of {} in these files; leave --impl out or tune it",
+                              to_string(*only)));
+    const Export result = format.write(selection);
+
+    if (!format.one_file) make_writable_directory(out_);
+    for (const ExportFile& file : result.files) {
+      if (out_ == "-") {
+        write_output(out_, file.text);
+        continue;
+      }
+      const fs::path path = format.one_file ? file_target(out_, file) : fs::path(out_) / file.name;
+      write_file_atomically(path, file.text);
+      fmt::print("{}\n", path.string());
+    }
+    for (const std::string& note : result.notes) warn(note);
+    return 0;
+  }
+
+ private:
+  std::vector<std::string> inputs_;
+  std::string format_, out_, impl_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_export() {
+  return std::make_unique<ExportCommand>();
+}
+
+}  // namespace moetune

@@ -1,0 +1,44 @@
+// The formats that tuned configs can be handed on in, for other programs to read. Each is a pure function in a file of
+// its own.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "export/selection.h"
+
+namespace moetune {
+
+struct ExportFile {
+  std::string name;  ///< without a folder
+  std::string text;
+};
+
+struct Export {
+  std::vector<ExportFile> files;
+  std::vector<std::string> notes;  ///< what the files do not hold, and why
+};
+
+// Each throws Error where there is nothing that it can write.
+Export to_vllm(const Selection& selection);
+Export to_sglang(const Selection& selection);
+Export to_gbench(const Selection& selection);
+Export to_github_action_benchmark(const Selection& selection);
+Export to_header(const Selection& selection);
+
+struct ExportFormat {
+  std::string_view name;          ///< as in `export --format`
+  std::string_view summary;       ///< for --help
+  bool one_file;                  ///< always; else the rows decide how many
+  std::optional<Impl> preferred;  ///< empty: the faster implementation of each problem
+  Export (*write)(const Selection& selection);
+};
+
+std::span<const ExportFormat> export_formats();
+/// Throws Error naming the formats there are.
+const ExportFormat& find_export_format(std::string_view name);
+
+}  // namespace moetune
