@@ -7,8 +7,8 @@
 // - those of kernels/lib/gemm_settings.cuh, and KERNEL_NAME
 #include "kernels/lib/activation.cuh"
 #include "kernels/lib/gemm_settings.cuh"
-#include "kernels/lib/quad.cuh"
-#include "kernels/lib/row_info.cuh"
+#include "kernels/mma/quad.cuh"
+#include "kernels/mma/row_info.cuh"
 #include "kernels/mma/traits.h"
 #include "kernels/ptx/convert.cuh"
 #include "kernels/ptx/cp_async.cuh"

@@ -152,9 +152,9 @@ class GatheringProducer {
     return tokens;
   }
 
-  /// A copy keeps its address registers until the memory system has taken it, 100 cycles under load. So all addresses
-  /// of a stage are made first, each in registers of its own: one pair for all would cost more than the stage's
-  /// products.
+  /// A copy keeps its address registers until the memory system has taken it, 100 cycles under load. So the addresses
+  /// of a batch are made first, each in registers of its own: with one pair for all, copying took longer than
+  /// multiplying.
   __device__ __forceinline__ void copy(const Tile& tile, const Tokens& tokens, int begin, int end) {
     const int chunk = threadIdx.x % kChunks, first_row = threadIdx.x / kChunks;
     const unsigned within = first_row * kPanelRowBytes + ((chunk ^ (first_row & 7)) << 4);

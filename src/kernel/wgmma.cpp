@@ -32,15 +32,17 @@ wgmma::Config to_kernel_config(const Config& config, bool swap_ab) {
           .stagger = config.at("stagger")};
 }
 
-std::optional<std::string> why_invalid(std::string_view engine, bool swap_ab, const Config& config, Stage stage,
-                                       const Problem& problem, const DeviceInfo& device) {
-  if (const auto reason = why_parameters_differ(engine, kParameters, config)) return reason;
+template <bool SwapAb>
+std::optional<std::string> why_invalid(const Config& config, Stage stage, const Problem& problem,
+                                       const DeviceInfo& device) {
+  constexpr std::string_view kName = SwapAb ? "wgmma_swap_ab" : "wgmma";
+  if (const auto reason = why_parameters_differ(kName, kParameters, config)) return reason;
   for (const char* flag : {"evict_first", "dynamic"})
     if (config.at(flag) < 0 || config.at(flag) > 1) return fmt::format("{} is not 0 or 1", flag);
-  const wgmma::Config c = to_kernel_config(config, swap_ab);
+  const wgmma::Config c = to_kernel_config(config, SwapAb);
   if (const char* reason = wgmma::why_invalid(c)) return reason;
   if (!runs_on(wgmma_engine(), device))
-    return fmt::format("the {} engine needs an NVIDIA GPU of compute capability 9.0", engine);
+    return fmt::format("the {} engine needs an NVIDIA GPU of compute capability 9.0", kName);
   const int shared = wgmma::smem_bytes(c, epilogue_of(stage));
   if (shared > device.shared_memory_per_block)
     return fmt::format("needs {} bytes of shared memory, a block has {}", shared, device.shared_memory_per_block);
@@ -78,8 +80,9 @@ TensorBoxes tensor_boxes(const wgmma::Config& c, Epilogue epilogue) {
   return boxes;
 }
 
-KernelPlan kernel_plan(bool swap_ab, const Config& config, Stage stage, const Problem& problem, bool token_tiles) {
-  const wgmma::Config c = to_kernel_config(config, swap_ab);
+template <bool SwapAb>
+KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem, bool token_tiles) {
+  const wgmma::Config c = to_kernel_config(config, SwapAb);
   const int columns = wgmma::out_columns(c, epilogue_of(stage));
   KernelPlan plan{.source = {.path = "kernels/wgmma/kernel.cu", .defines = gemm_defines(stage, problem, token_tiles)},
                   .entry = gemm_kernel_name(stage),
@@ -93,7 +96,7 @@ KernelPlan kernel_plan(bool swap_ab, const Config& config, Stage stage, const Pr
                   .row_order = true,
                   .boxes = tensor_boxes(c, epilogue_of(stage))};
   for (std::string define :
-       {fmt::format("SWAP_AB={}", swap_ab ? 1 : 0), fmt::format("BLOCK_SIZE_M={}", c.block_m),
+       {fmt::format("SWAP_AB={}", SwapAb ? 1 : 0), fmt::format("BLOCK_SIZE_M={}", c.block_m),
         fmt::format("BLOCK_SIZE_N={}", c.block_n), fmt::format("BLOCK_SIZE_K={}", c.block_k),
         fmt::format("NUM_STAGES={}", c.num_stages), fmt::format("NUM_CONSUMERS={}", c.num_consumers),
         fmt::format("CLUSTER_SIZE_M={}", c.cluster_m), fmt::format("BLOCKS_PER_SM={}", c.blocks_per_sm),
@@ -116,12 +119,13 @@ Config make(const Guess& g) {
           {"dynamic", g.dynamic},        {"stagger", g.stagger}};
 }
 
-std::vector<Config> legal_ones(std::string_view engine, bool swap_ab, const std::vector<Guess>& guesses, Stage stage,
-                               const Problem& problem, const DeviceInfo& device) {
+template <bool SwapAb>
+std::vector<Config> legal_ones(const std::vector<Guess>& guesses, Stage stage, const Problem& problem,
+                               const DeviceInfo& device) {
   std::vector<Config> configs;
   for (const Guess& guess : guesses) {
     Config config = make(guess);
-    if (why_invalid(engine, swap_ab, config, stage, problem, device)) continue;
+    if (why_invalid<SwapAb>(config, stage, problem, device)) continue;
     if (std::find(configs.begin(), configs.end(), config) == configs.end()) configs.push_back(std::move(config));
   }
   return configs;
@@ -151,7 +155,7 @@ std::vector<Config> wgmma_first_configs(Stage stage, const Problem& problem, con
            {64, 128, 64, 1, 4, 1, 1, 2}};
   }
   all.push_back({64, 64, 64, 8, 4, 1});  // runs wherever the engine does
-  return legal_ones("wgmma", false, all, stage, problem, device);
+  return legal_ones<false>(all, stage, problem, device);
 }
 
 std::vector<Config> swap_ab_first_configs(Stage stage, const Problem& problem, const DeviceInfo& device) {
@@ -181,53 +185,42 @@ std::vector<Config> swap_ab_first_configs(Stage stage, const Problem& problem, c
            {128, 256, 64, 8, 4, 2, 1, 1, 0, 1},
            {96, 256, 64, 8, 4, 2, 1, 1, 0, 1},
            {192, 128, 64, 8, 4, 2},
-
            {128, 128, 64, 8, 3, 1, 1, 2},
            {256, 128, 64, 8, 4, 2},
            {160, 128, 64, 8, 4, 2},
            {128, 256, 64, 8, 3, 2}};
   }
   all.push_back({8, 64, 64, 1, 4, 1});  // runs wherever the engine does
-  return legal_ones("wgmma_swap_ab", true, all, stage, problem, device);
+  return legal_ones<true>(all, stage, problem, device);
 }
 
 }  // namespace
 
 const Engine& wgmma_engine() {
-  static constexpr Engine engine{
-      .name = "wgmma",
-      .backend = Backend::cuda,
-      .summary = "wgmma and tensor copies, 64 tokens at a time, compute capability 9.0",
-      .parameters = kParameters,
-      .why_invalid =
-          [](const Config& config, Stage stage, const Problem& problem, const DeviceInfo& device) {
-            return why_invalid("wgmma", false, config, stage, problem, device);
-          },
-      .first_configs = wgmma_first_configs,
-      .kernel_plan = [](const Config& config, Stage stage, const Problem& problem,
-                        bool token_tiles) { return kernel_plan(false, config, stage, problem, token_tiles); },
-      .oldest_capability = 90,
-      .newest_capability = 90,
-      .best_rows = {400}};
+  static constexpr Engine engine{.name = "wgmma",
+                                 .backend = Backend::cuda,
+                                 .summary = "wgmma and tensor copies, 64 tokens at a time, compute capability 9.0",
+                                 .parameters = kParameters,
+                                 .why_invalid = why_invalid<false>,
+                                 .first_configs = wgmma_first_configs,
+                                 .kernel_plan = kernel_plan<false>,
+                                 .oldest_capability = 90,
+                                 .newest_capability = 90,
+                                 .best_rows = {400}};
   return engine;
 }
 
 const Engine& wgmma_swap_ab_engine() {
-  static constexpr Engine engine{
-      .name = "wgmma_swap_ab",
-      .backend = Backend::cuda,
-      .summary = "wgmma and tensor copies, 64 weight rows at a time, compute capability 9.0",
-      .parameters = kParameters,
-      .why_invalid =
-          [](const Config& config, Stage stage, const Problem& problem, const DeviceInfo& device) {
-            return why_invalid("wgmma_swap_ab", true, config, stage, problem, device);
-          },
-      .first_configs = swap_ab_first_configs,
-      .kernel_plan = [](const Config& config, Stage stage, const Problem& problem,
-                        bool token_tiles) { return kernel_plan(true, config, stage, problem, token_tiles); },
-      .oldest_capability = 90,
-      .newest_capability = 90,
-      .best_rows = {16, 400}};
+  static constexpr Engine engine{.name = "wgmma_swap_ab",
+                                 .backend = Backend::cuda,
+                                 .summary = "wgmma and tensor copies, 64 weight rows at a time, compute capability 9.0",
+                                 .parameters = kParameters,
+                                 .why_invalid = why_invalid<true>,
+                                 .first_configs = swap_ab_first_configs,
+                                 .kernel_plan = kernel_plan<true>,
+                                 .oldest_capability = 90,
+                                 .newest_capability = 90,
+                                 .best_rows = {16, 400}};
   return engine;
 }
 

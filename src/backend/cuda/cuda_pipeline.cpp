@@ -6,6 +6,7 @@
 #include <array>
 
 #include "kernel/engine.h"
+#include "kernel/grouped_gemm.h"
 #include "kernels/lib/arguments.h"
 
 namespace moetune::cuda {
@@ -97,7 +98,7 @@ void CudaPipeline::add_gemm(Stage stage, const StageConfig& config) {
   const std::size_t t = table_of(stage);
   const Buffer& bias = second ? buffers_.b2 : buffers_.b1;
   const Buffer& out = second ? buffers_.cache3 : epilogue == Epilogue::gated ? buffers_.cache2 : buffers_.cache1;
-  const std::int64_t out_columns = second ? problem_.N2 : epilogue == Epilogue::gated ? problem_.inner() : problem_.N1;
+  const GemmShape shape = gemm_shape(stage, problem_);
 
   const GemmArguments arguments{
       .a = (second ? buffers_.cache2 : buffers_.hidden).as<const unsigned short>(),
@@ -114,13 +115,13 @@ void CudaPipeline::add_gemm(Stage stage, const StageConfig& config) {
       .slots = static_cast<int>(problem_.slots()),
       .topk = static_cast<int>(problem_.topk),
       .group_m = plan.group_m,
-      .K = static_cast<int>(second ? problem_.inner() : problem_.K),
-      .weight_rows = static_cast<int>(second ? problem_.N2 : problem_.N1),
-      .out_columns = static_cast<int>(out_columns),
+      .K = static_cast<int>(shape.K),
+      .weight_rows = static_cast<int>(shape.weight_rows),
+      .out_columns = static_cast<int>(shape.out_columns),
   };
   const std::int64_t row_tiles =
       token_tiles_ ? problem_.slots() : tile_bound(problem_.slots(), problem_.E, plan.block_m);
-  std::int64_t blocks = row_tiles * ((out_columns + plan.columns - 1) / plan.columns) * plan.cluster;
+  std::int64_t blocks = row_tiles * ((shape.out_columns + plan.columns - 1) / plan.columns) * plan.cluster;
   if (plan.blocks_per_sm > 0)
     blocks =
         std::min<std::int64_t>(blocks, gpu_->info().multiprocessors * plan.blocks_per_sm / plan.cluster * plan.cluster);

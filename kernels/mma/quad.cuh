@@ -1,7 +1,7 @@
 // Exchanges among the four lanes that share a row of a matrix fragment.
 #pragma once
 
-namespace moetune {
+namespace moetune::mma {
 
 /// Lane q of each four gets element q of each of the four: v[k] becomes lane k's v[q]. One element stays as it is.
 template <int Count>
@@ -20,4 +20,4 @@ __device__ __forceinline__ void transpose_quad(unsigned (&v)[Count], int q) {
       }
 }
 
-}  // namespace moetune
+}  // namespace moetune::mma

@@ -3,7 +3,7 @@
 
 #include "kernels/lib/row_tiles.cuh"
 
-namespace moetune {
+namespace moetune::mma {
 
 /// Lane l keeps rows l, l + 32, … of `Rows`; slot() and weight() hand them out to all lanes.
 template <int Rows, bool NeedsSlots, bool Weighted, bool TokenTiles>
@@ -35,4 +35,4 @@ struct RowInfo {
   }
 };
 
-}  // namespace moetune
+}  // namespace moetune::mma
