@@ -35,8 +35,8 @@ struct RouteArguments {
   const float* topk_weights;  ///< [slots]
   int slots;                  ///< M·topk
   int experts;
-  int slots_per_block;  ///< a multiple of 32 × warps
-  int* block_counts;    ///< [blocks, experts]; unused with one block
+  int slots_per_block;  ///< a multiple of 32
+  int* block_counts;    ///< [blocks, experts], by count_experts; null where that does not run
   int* expert_offsets;  ///< [experts + 1]: where each expert's rows begin
   int* sorted_slots;    ///< [slots]: row -> slot
   int* slot_rows;       ///< [slots]: slot -> row, the inverse

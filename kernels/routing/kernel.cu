@@ -1,51 +1,39 @@
 // Groups slots by expert: a counting sort that keeps the slots' order within an expert, so that every run makes the
-// same tables. One launch where a block can take all slots, else count_experts first. E <= 1024, slots <= 2^24.
+// same tables. E <= 1024, slots <= 2^24.
+//
+// Each block places the slots of its own share, for which it has to know how many slots each expert has in all and in
+// the shares before its own. Up to some thousand slots every block counts them all by itself: that takes less time than
+// a second launch. Beyond that count_experts runs first.
 #include "kernels/lib/arguments.h"
 #include "kernels/ptx/grid_dependency.cuh"
 #include "kernels/ptx/warp.cuh"
 
 namespace moetune::routing {
 
-/// Calls visit(slot, expert, weight, peers, present) for every slot of this warp's share, 32 at a time, in order: peers
-/// are the lanes with the same expert, present those with a slot; weight only where asked for. Experts and weights of
-/// several steps are loaded at once: what a step costs is their way from memory.
-template <bool WithWeights, class Visit>
-__device__ __forceinline__ void for_each_slot(const RouteArguments& args, Visit visit) {
-  constexpr int kAhead = 8;
-  const int warps = blockDim.x / 32, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const int share = args.slots_per_block / warps;
-  const int begin = blockIdx.x * args.slots_per_block + warp * share;
-  const int end = min(begin + share, args.slots);
-  for (int first = begin; first < end; first += 32 * kAhead) {
-    int experts[kAhead];
-    float weights[kAhead];
+/// Calls visit(i, value) for i = begin, begin + stride, … below end, with value = from[i]. Loads are kAhead at a time
+/// on their way: their latency is what a walk costs.
+template <class Visit>
+__device__ __forceinline__ void for_each(const int* from, int begin, int end, int stride, Visit visit) {
+  constexpr int kAhead = 16;
+  for (int first = begin; first < end; first += kAhead * stride) {
+    int values[kAhead];
 #pragma unroll
-    for (int i = 0; i < kAhead; i++) {
-      const int slot = first + i * 32 + lane;
-      experts[i] = slot < end ? args.topk_ids[slot] : 0;
-      weights[i] = WithWeights && slot < end ? args.topk_weights[slot] : 0.0f;
-    }
+    for (int i = 0; i < kAhead; i++) values[i] = first + i * stride < end ? from[first + i * stride] : 0;
 #pragma unroll
-    for (int i = 0; i < kAhead; i++) {
-      const int slot = first + i * 32 + lane;
-      const unsigned present = __ballot_sync(~0u, slot < end);
-      if (present == 0) break;
-      if (slot < end) visit(slot, experts[i], weights[i], __match_any_sync(present, experts[i]), present);
-      __syncwarp();
-    }
+    for (int i = 0; i < kAhead; i++)
+      if (first + i * stride < end) visit(first + i * stride, values[i]);
   }
 }
 
 /// block_counts[block, expert] = slots of the expert in this block's share. Shared memory: experts ints.
 extern "C" __global__ void count_experts(const __grid_constant__ RouteArguments args) {
   extern __shared__ int counts[];
-  ptx::grid_dependency_wait();
-  ptx::grid_dependency_launch();
   for (int e = threadIdx.x; e < args.experts; e += blockDim.x) counts[e] = 0;
   __syncthreads();
-  for_each_slot<false>(args, [&](int, int expert, float, unsigned peers, unsigned) {
-    if ((peers & ptx::lanes_below()) == 0) atomicAdd(&counts[expert], __popc(peers));
-  });
+  ptx::grid_dependency_wait();
+  ptx::grid_dependency_launch();
+  const int begin = blockIdx.x * args.slots_per_block, end = min(begin + args.slots_per_block, args.slots);
+  for_each(args.topk_ids, begin + threadIdx.x, end, blockDim.x, [&](int, int e) { atomicAdd(&counts[e], 1); });
   __syncthreads();
   for (int e = threadIdx.x; e < args.experts; e += blockDim.x)
     args.block_counts[blockIdx.x * args.experts + e] = counts[e];
@@ -74,95 +62,87 @@ __device__ __forceinline__ void scan_experts(int experts, int* out, Value value)
   if (lane == 31) out[experts] = sum;
 }
 
-/// Replaces `count` values, `stride` apart, by their exclusive prefix sums and returns the total. Loads go eight at a
-/// time: their latencies, not the sums, are what this costs.
-__device__ __forceinline__ int scan_column(int* values, int count, int stride) {
-  int sum = 0;
-  for (int first = 0; first < count; first += 8) {
-    int own[8];
-#pragma unroll
-    for (int i = 0; i < 8; i++) own[i] = first + i < count ? values[(first + i) * stride] : 0;
-#pragma unroll
-    for (int i = 0; i < 8; i++) {
-      if (first + i < count) values[(first + i) * stride] = sum;
-      sum += own[i];
-    }
+/// What a block knows of all experts.
+struct Experts {
+  int* totals;        ///< [E]: slots of an expert
+  int* next_row;      ///< [E]: the row of its next slot in this block's share
+  int* offsets;       ///< [E + 1]
+  int* tile_offsets;  ///< [2, E + 1]: index of its first entry in each table
+  int* warp_counts;   ///< [warps, E]
+
+  __device__ __forceinline__ Experts(int* memory, int E)
+      : totals(memory),
+        next_row(totals + E),
+        offsets(next_row + E),
+        tile_offsets(offsets + E + 1),
+        warp_counts(tile_offsets + 2 * (E + 1)) {}
+};
+
+/// totals, and in next_row the slots before this block's share.
+__device__ __forceinline__ void count(const RouteArguments& args, const Experts& experts) {
+  const int E = args.experts, blocks = gridDim.x, block = blockIdx.x;
+  if (args.block_counts == nullptr) {
+    const int begin = block * args.slots_per_block;
+    for_each(args.topk_ids, threadIdx.x, args.slots, blockDim.x, [&](int slot, int e) {
+      atomicAdd(&experts.totals[e], 1);
+      if (slot < begin) atomicAdd(&experts.next_row[e], 1);
+    });
+  } else {
+    for_each(args.block_counts, threadIdx.x, blocks * E, blockDim.x, [&](int i, int slots) {
+      const int e = i % E;
+      if (slots > 0) atomicAdd(&experts.totals[e], slots);
+      if (slots > 0 && i / E < block) atomicAdd(&experts.next_row[e], slots);
+    });
   }
-  return sum;
 }
 
-/// Shared memory: (warps + 2)·experts + 3·(experts + 1) ints.
-extern "C" __global__ void moe_align_block_size(const __grid_constant__ RouteArguments args) {
-  extern __shared__ int memory[];
-  const int E = args.experts, warps = blockDim.x / 32, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  int* warp_rows = memory;              // [warps, E]: counts, then where this warp's slots go within the block's share
-  int* totals = warp_rows + warps * E;  // [E]: over all blocks
-  int* earlier = totals + E;            // [E]: in the blocks before this one
-  int* offsets = earlier + E;           // [E + 1]
-  int* tile_offsets = offsets + E + 1;  // [2, E + 1]
-
-  for (int i = threadIdx.x; i < warps * E; i += blockDim.x) warp_rows[i] = 0;
-  __syncthreads();
-  ptx::grid_dependency_wait();
-  ptx::grid_dependency_launch();
-  for_each_slot<false>(args, [&](int, int expert, float, unsigned peers, unsigned) {
-    if ((peers & ptx::lanes_below()) == 0) warp_rows[warp * E + expert] += __popc(peers);
-  });
-  __syncthreads();
-
-  const int blocks = gridDim.x, block = blockIdx.x;
-  for (int e = threadIdx.x; e < E; e += blockDim.x) {
-    const int own = scan_column(warp_rows + e, warps, E);
-    int before = 0, total = blocks > 1 ? 0 : own;
-    for (int first = 0; blocks > 1 && first < blocks; first += 8) {
-      int counts[8];
-#pragma unroll
-      for (int i = 0; i < 8; i++) counts[i] = first + i < blocks ? args.block_counts[(first + i) * E + e] : 0;
-#pragma unroll
-      for (int i = 0; i < 8; i++) {
-        before += first + i < block ? counts[i] : 0;
-        total += counts[i];
-      }
-    }
-    totals[e] = total;
-    earlier[e] = before;
-  }
-  __syncthreads();
-
-  if (warp == 0) scan_experts(E, offsets, [&](int e) { return totals[e]; });
-#pragma unroll
-  for (int t = 0; t < 2; t++)
-    if (warp == t + 1 && args.tables[t].block_m > 0)
-      scan_experts(E, tile_offsets + t * (E + 1),
-                   [&](int e) { return (totals[e] + args.tables[t].block_m - 1) / args.tables[t].block_m; });
-  __syncthreads();
-
-  for_each_slot<true>(args, [&](int slot, int expert, float weight, unsigned peers, unsigned present) {
+/// 32 slots for each warp at a time, until the share is done.
+__device__ __forceinline__ void place_slots(const RouteArguments& args, const Experts& experts) {
+  const int E = args.experts, warps = blockDim.x / 32, warp = threadIdx.x / 32;
+  const int begin = blockIdx.x * args.slots_per_block, end = min(begin + args.slots_per_block, args.slots);
+  for (int first = begin; first < end; first += blockDim.x) {
+    const int slot = first + static_cast<int>(threadIdx.x);
+    const bool present = slot < end;
+    const int expert = present ? args.topk_ids[slot] : E;
+    const float weight = present ? args.topk_weights[slot] : 0.0f;
+    const unsigned peers = __match_any_sync(~0u, expert);
     const unsigned below = peers & ptx::lanes_below();
-    const int within = warp_rows[warp * E + expert];
-    const int row = offsets[expert] + earlier[expert] + within + __popc(below);
-    args.sorted_slots[row] = slot;
-    args.slot_rows[slot] = row;
-    args.row_weights[row] = weight;
-    __syncwarp(present);
-    if (below == 0) warp_rows[warp * E + expert] = within + __popc(peers);
-  });
+    if (present && below == 0) experts.warp_counts[warp * E + expert] = __popc(peers);
+    __syncthreads();
+    if (present) {
+      int row = experts.next_row[expert] + __popc(below);
+      for (int w = 0; w < warp; w++) row += experts.warp_counts[w * E + expert];
+      args.sorted_slots[row] = slot;
+      args.slot_rows[slot] = row;
+      args.row_weights[row] = weight;
+    }
+    if (first + static_cast<int>(blockDim.x) >= end) break;
+    __syncthreads();
+    for (int e = threadIdx.x; e < E; e += blockDim.x)
+      for (int w = 0; w < warps; w++) {
+        experts.next_row[e] += experts.warp_counts[w * E + e];
+        experts.warp_counts[w * E + e] = 0;
+      }
+    __syncthreads();
+  }
+}
 
-  // The tables: a thread for each expert, the experts dealt out over the blocks; an expert with many tiles gets its
-  // warp.
-  for (int first = block * blockDim.x; first < E; first += blocks * blockDim.x) {
-    const int own_expert = first + static_cast<int>(threadIdx.x);
+/// A thread for each expert, the experts dealt out over the blocks; an expert with many tiles gets its warp.
+__device__ __forceinline__ void write_tables(const RouteArguments& args, const Experts& experts) {
+  const int E = args.experts, lane = threadIdx.x % 32;
+  for (int first = 0; first < E; first += gridDim.x * blockDim.x) {
+    const int own_expert = first + static_cast<int>(threadIdx.x * gridDim.x + blockIdx.x);
 #pragma unroll
     for (int t = 0; t < 2; t++) {
       const TileTable& table = args.tables[t];
       if (table.block_m == 0) continue;
+      const int* offsets = experts.tile_offsets + t * (E + 1);
       const auto write = [&](int e, int i) {
-        const int first_tile = tile_offsets[t * (E + 1) + e];
-        table.tiles[first_tile + i] = {.expert = e, .row = offsets[e], .rows = totals[e], .first = first_tile};
+        table.tiles[offsets[e] + i] = {
+            .expert = e, .row = experts.offsets[e], .rows = experts.totals[e], .first = offsets[e]};
       };
       constexpr int kFew = 4;
-      const int own_tiles =
-          own_expert < E ? tile_offsets[t * (E + 1) + own_expert + 1] - tile_offsets[t * (E + 1) + own_expert] : 0;
+      const int own_tiles = own_expert < E ? offsets[own_expert + 1] - offsets[own_expert] : 0;
       for (int i = 0; i < min(own_tiles, kFew); i++) write(own_expert, i);
       for (unsigned many = __ballot_sync(~0u, own_tiles > kFew); many != 0; many &= many - 1) {
         const int source = __ffs(many) - 1;
@@ -171,11 +151,36 @@ extern "C" __global__ void moe_align_block_size(const __grid_constant__ RouteArg
       }
     }
   }
-  if (block == 0) {
-    for (int e = threadIdx.x; e <= E; e += blockDim.x) args.expert_offsets[e] = offsets[e];
-    if (threadIdx.x < 2 && args.tables[threadIdx.x].block_m > 0)
-      *args.tables[threadIdx.x].count = tile_offsets[threadIdx.x * (E + 1) + E];
+  if (blockIdx.x != 0) return;
+  for (int e = threadIdx.x; e <= E; e += blockDim.x) args.expert_offsets[e] = experts.offsets[e];
+  if (threadIdx.x < 2 && args.tables[threadIdx.x].block_m > 0)
+    *args.tables[threadIdx.x].count = experts.tile_offsets[threadIdx.x * (E + 1) + E];
+}
+
+/// At least 96 threads. Shared memory: (warps + 2)·experts + 3·(experts + 1) ints.
+extern "C" __global__ void moe_align_block_size(const __grid_constant__ RouteArguments args) {
+  extern __shared__ int memory[];
+  const int E = args.experts, warps = blockDim.x / 32, warp = threadIdx.x / 32;
+  const Experts experts(memory, E);
+  for (int i = threadIdx.x; i < (warps + 2) * E + 3 * (E + 1); i += blockDim.x) memory[i] = 0;
+  __syncthreads();
+  ptx::grid_dependency_wait();
+  ptx::grid_dependency_launch();
+  count(args, experts);
+  __syncthreads();
+  if (warp == 0) {
+    scan_experts(E, experts.offsets, [&](int e) { return experts.totals[e]; });
+    __syncwarp();
+    for (int e = threadIdx.x; e < E; e += 32) experts.next_row[e] += experts.offsets[e];
   }
+#pragma unroll
+  for (int t = 0; t < 2; t++)
+    if (const int block_m = args.tables[t].block_m; warp == t + 1 && block_m > 0)
+      scan_experts(E, experts.tile_offsets + t * (E + 1),
+                   [&](int e) { return (experts.totals[e] + block_m - 1) / block_m; });
+  __syncthreads();
+  place_slots(args, experts);
+  write_tables(args, experts);
 }
 
 }  // namespace moetune::routing

@@ -67,7 +67,7 @@ void CudaPipeline::add_route(const PipelineConfig& config) {
                            .slots = static_cast<int>(problem_.slots()),
                            .experts = static_cast<int>(problem_.E),
                            .slots_per_block = shape.slots_per_block,
-                           .block_counts = buffers_.block_counts.as<int>(),
+                           .block_counts = shape.counts_first ? buffers_.block_counts.as<int>() : nullptr,
                            .expert_offsets = buffers_.expert_offsets.as<int>(),
                            .sorted_slots = buffers_.sorted_slots.as<int>(),
                            .slot_rows = buffers_.slot_rows.as<int>(),
@@ -81,7 +81,7 @@ void CudaPipeline::add_route(const PipelineConfig& config) {
   }
   Launch launch{.grid = static_cast<unsigned>(shape.blocks), .block = static_cast<unsigned>(32 * shape.warps)};
   launch.set_arguments(arguments);
-  if (shape.blocks > 1) {
+  if (shape.counts_first) {
     launch.function = gpu_->load(source, "count_experts", shape.count_shared_bytes);
     launch.shared_bytes = static_cast<unsigned>(shape.count_shared_bytes);
     add(Stage::route, launch);

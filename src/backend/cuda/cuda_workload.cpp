@@ -18,18 +18,17 @@ bool uses_token_tiles(const Problem& problem) {
 }
 
 RouteShape route_shape(const Problem& problem) {
-  // One block up to 8192 slots: a second launch costs more than the walk. Above, at most 128 blocks, since each reads
-  // the counts of all.
-  constexpr std::int64_t kOneBlock = 8192, kSlotsPerBlock = 2048, kMostBlocks = 128;
+  // Scattered stores are what placing a slot costs, so shares are small. A block can place 1024 slots at a time.
+  constexpr std::int64_t kMostForOneLaunch = 16384, kShare = 256, kLargeShare = 1024, kMostBlocks = 128;
   const std::int64_t slots = problem.slots();
-  RouteShape shape;
-  shape.blocks =
-      slots <= kOneBlock ? 1 : static_cast<int>(std::min(kMostBlocks, (slots + kSlotsPerBlock - 1) / kSlotsPerBlock));
-  const std::int64_t share = (slots + shape.blocks - 1) / shape.blocks;
   const int most_warps = problem.E <= 512 ? 32 : 16;  // a counter per warp and expert in shared memory
-  while (shape.warps < most_warps && shape.warps * 32 < share) shape.warps *= 2;
-  const std::int64_t step = 32 * shape.warps;
-  shape.slots_per_block = static_cast<int>((share + step - 1) / step * step);
+  RouteShape shape;
+  shape.counts_first = slots > kMostForOneLaunch;
+  std::int64_t share = kShare;
+  if (shape.counts_first) share = std::max(kLargeShare, (slots + kMostBlocks - 1) / kMostBlocks);
+  shape.slots_per_block = static_cast<int>((share + 31) / 32 * 32);
+  shape.blocks = static_cast<int>((slots + shape.slots_per_block - 1) / shape.slots_per_block);
+  while (shape.warps < most_warps && shape.warps * 32 < slots) shape.warps *= 2;
   const int experts = static_cast<int>(problem.E);
   shape.align_shared_bytes = 4 * ((shape.warps + 2) * experts + 3 * (experts + 1));
   shape.count_shared_bytes = 4 * experts;
@@ -47,7 +46,7 @@ std::vector<std::int64_t> ProblemBuffers::sizes(const Problem& p) {
           tensor(Tensor::b2),
           4 * slots,
           4 * slots,
-          4 * route_shape(p).blocks * p.E,
+          route_shape(p).counts_first ? 4 * route_shape(p).blocks * p.E : 0,
           4 * (p.E + 1),
           4 * slots,
           4 * slots,

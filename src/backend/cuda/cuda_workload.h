@@ -17,6 +17,7 @@ bool uses_token_tiles(const Problem& problem);
 
 /// How the routing kernels are launched.
 struct RouteShape {
+  bool counts_first = false;  ///< count_experts, then moe_align_block_size; else the latter alone
   int blocks = 1, warps = 4, slots_per_block = 0;
   int align_shared_bytes = 0, count_shared_bytes = 0;
 };
