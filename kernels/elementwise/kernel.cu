@@ -41,10 +41,13 @@ extern "C" __global__ void activate_and_mul(const __grid_constant__ ActivateArgu
   const long long row = i / pieces;
   const int column = static_cast<int>(i % pieces) * 8;
   const unsigned short* from = args.in + row * 2 * args.columns + column;
-  Eight gate = unpack(load(from));
-  const Eight up = unpack(load(from + args.columns));
+  Eight gate = unpack_eight<kType>(load(from));
+  const Eight up = unpack_eight<kType>(load(from + args.columns));
 #pragma unroll
-  for (int k = 0; k < 8; k++) gate.v[k] = activate<Activation::ACTIVATION>(gate.v[k], up.v[k]);
+  for (int k = 0; k < 8; k += 2) {
+    const Pair pair = activate<Activation::ACTIVATION>({gate.v[k], gate.v[k + 1]}, {up.v[k], up.v[k + 1]});
+    gate.v[k] = pair.v[0], gate.v[k + 1] = pair.v[1];
+  }
   store(args.out + row * args.columns + column, gate);
 }
 

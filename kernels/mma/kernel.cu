@@ -229,20 +229,19 @@ __device__ __forceinline__ void finish(const GemmArguments& args, const Tile& ti
         unsigned packed[kGroup];
 #pragma unroll
         for (int f = 0; f < kGroup; f++) {
-          float v[2];
+          const int n = kGated ? 2 * (group + f) : group + f;
+          Pair value, up;
 #pragma unroll
           for (int i = 0; i < 2; i++) {
-            const int n = kGated ? 2 * (group + f) : group + f;
-            float value = acc[m][n][2 * half + i] + gate_bias[f][i];
-            if constexpr (kWeighted) value *= scale;
+            value.v[i] = acc[m][n][2 * half + i] + gate_bias[f][i];
+            if constexpr (kWeighted) value.v[i] *= scale;
             if constexpr (kGated) {
-              float up = acc[m][n + 1][2 * half + i] + up_bias[f][i];
-              if constexpr (kWeighted) up *= scale;
-              value = activate<kActivation>(value, up);
+              up.v[i] = acc[m][n + 1][2 * half + i] + up_bias[f][i];
+              if constexpr (kWeighted) up.v[i] *= scale;
             }
-            v[i] = value;
           }
-          packed[f] = ptx::pack<kType>(v[0], v[1]);
+          if constexpr (kGated) value = activate<kActivation>(value, up);
+          packed[f] = ptx::pack<kType>(value.v[0], value.v[1]);
         }
         transpose_quad(packed, q);
 

@@ -81,11 +81,6 @@ class Store {
     if constexpr (kWeighted) value *= weight;
     return value;
   }
-  static __device__ __forceinline__ float gated_value(float gate, float up, float gate_bias, float up_bias,
-                                                      float weight) {
-    return activate<kActivation>(plain_value(gate, gate_bias, weight), plain_value(up, up_bias, weight));
-  }
-
   /// Where the 16-byte piece `chunk` of row `row` of a panel lies, as the copy engine expects it: swizzled over 128 or
   /// 64 bytes.
   static __device__ __forceinline__ int in_panel(int row, int chunk) {
@@ -133,15 +128,14 @@ class Store {
   /// Tokens in rows: the output of row lane / 4 + 8·half in the two columns of fragment `f`.
   static __device__ __forceinline__ unsigned row_pair(const float* d, int f, int half, const RowBias& bias,
                                                       float weight) {
-    float v[2];
+    Pair value, up;
 #pragma unroll
     for (int i = 0; i < 2; i++) {
-      const float value = d[4 * f + 2 * half + i];
-      v[i] = kGated ? gated_value(value, d[(4 * (kOutColumns / 8 + f) + 2 * half + i) % (kInstructionN / 2)],
-                                  bias.gate[i], bias.up[i], weight)
-                    : plain_value(value, bias.gate[i], weight);
+      value.v[i] = plain_value(d[4 * f + 2 * half + i], bias.gate[i], weight);
+      if constexpr (kGated) up.v[i] = plain_value(d[4 * (kOutColumns / 8 + f) + 2 * half + i], bias.up[i], weight);
     }
-    return ptx::pack<kType>(v[0], v[1]);
+    if constexpr (kGated) value = activate<kActivation>(value, up);
+    return ptx::pack<kType>(value.v[0], value.v[1]);
   }
   __device__ __forceinline__ void stage_rows(const Tile& tile, const RowWeights& weights, const Accumulators& acc) {
     constexpr int kFragments = kPanelColumns / 8;
@@ -187,14 +181,15 @@ class Store {
   /// Swapped: the output of half `h`, for tokens 8j + 2·(lane % 4) and the next, in column lane / 4.
   __device__ __forceinline__ unsigned column_pair(const float* d, int j, int h, const RowWeights& weights,
                                                   const ColumnBias& bias) const {
-    float v[2];
+    Pair value, up;
 #pragma unroll
     for (int i = 0; i < 2; i++) {
       const float weight = weights.at(0, 8 * j + 2 * (lane_ % 4) + i);
-      v[i] = kGated ? gated_value(d[4 * j + i], d[4 * j + 2 + i], bias.of[0], bias.of[1], weight)
-                    : plain_value(d[4 * j + 2 * h + i], bias.of[h], weight);
+      value.v[i] = plain_value(d[4 * j + 2 * h + i], bias.of[h], weight);
+      if constexpr (kGated) up.v[i] = plain_value(d[4 * j + 2 + i], bias.of[1], weight);
     }
-    return ptx::pack<kType>(v[0], v[1]);
+    if constexpr (kGated) value = activate<kActivation>(value, up);
+    return ptx::pack<kType>(value.v[0], value.v[1]);
   }
 
   /// 8×8 parts are transposed in registers, so that a lane has two neighbouring columns of a token.
