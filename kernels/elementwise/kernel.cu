@@ -2,33 +2,19 @@
 // ACTIVATION. Eight columns, 16 bytes, per thread; the widths are multiples of 8.
 #include "kernels/lib/activation.cuh"
 #include "kernels/lib/arguments.h"
-#include "kernels/ptx/convert.cuh"
+#include "kernels/lib/eight.cuh"
 #include "kernels/ptx/grid_dependency.cuh"
 
 namespace moetune::elementwise {
 
 constexpr DType kType = DType::DTYPE;
 
-struct Eight {
-  float v[8];
-};
-
-__device__ __forceinline__ Eight unpack(const uint4& packed) {
-  Eight e;
-  ptx::unpack<kType>(packed.x, e.v[0], e.v[1]);
-  ptx::unpack<kType>(packed.y, e.v[2], e.v[3]);
-  ptx::unpack<kType>(packed.z, e.v[4], e.v[5]);
-  ptx::unpack<kType>(packed.w, e.v[6], e.v[7]);
-  return e;
-}
-
 __device__ __forceinline__ uint4 load(const unsigned short* from) {
   return *reinterpret_cast<const uint4*>(from);
 }
 
 __device__ __forceinline__ void store(unsigned short* to, const Eight& e) {
-  *reinterpret_cast<uint4*>(to) = make_uint4(ptx::pack<kType>(e.v[0], e.v[1]), ptx::pack<kType>(e.v[2], e.v[3]),
-                                             ptx::pack<kType>(e.v[4], e.v[5]), ptx::pack<kType>(e.v[6], e.v[7]));
+  *reinterpret_cast<uint4*>(to) = pack_eight<kType>(e);
 }
 
 /// silu_and_mul and its kin. A thread for each eight output columns.
@@ -75,7 +61,7 @@ extern "C" __global__ void moe_sum(const __grid_constant__ CombineArguments args
           first + s < args.topk ? load(args.in + row_of(first + s) * args.columns + column) : make_uint4(0, 0, 0, 0);
 #pragma unroll
     for (int s = 0; s < kBatch; s++) {
-      const Eight next = unpack(slots[s]);
+      const Eight next = unpack_eight<kType>(slots[s]);
 #pragma unroll
       for (int k = 0; k < 8; k++) sum.v[k] += next.v[k];
     }

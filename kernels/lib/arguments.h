@@ -44,6 +44,9 @@ struct RouteArguments {
   TileTable tables[2];  ///< for the first and the second GEMM
 };
 
+/// What partials and parts_done have room for.
+inline constexpr long long kPartialBytes = 64 << 20, kPartCounters = kPartialBytes / 4096;
+
 /// A grouped GEMM.
 struct GemmArguments {
   const unsigned short* a;        ///< first GEMM: [M, K], gathered by slot / topk; second: [slots, K] in row order
@@ -55,7 +58,13 @@ struct GemmArguments {
   const int* sorted_slots;        ///< [slots]; null where rows are slots
   const RowTile* tiles;           ///< null where each slot is a tile of its own
   const int* tile_count;          ///< [1]
+  int tile_bound;                 ///< entries that `tiles` has room for
   int* progress;                  ///< [2] zeros, which a kernel leaves as zeros: tiles handed out, blocks that are done
+  float* partials;                ///< SPLIT_K: [tiles, parts, elements of a tile]
+  int* parts_done;                ///< SPLIT_K: [tiles, consumers] zeros, which a kernel leaves as zeros
+  unsigned short* combined;       ///< fused combine: [M, out_columns]
+  const int* slot_rows;           ///< fused combine: [slots]: slot -> row; null where rows are slots
+  int* arrivals;                  ///< fused combine: [M, column tiles] zeros, which a kernel leaves as zeros
   const int* topk_ids;            ///< [slots]: the experts, where tiles is null
   int slots;
   int topk;

@@ -34,6 +34,19 @@ __device__ __forceinline__ void mbarrier_arrive_remote(unsigned barrier, unsigne
       : "memory");
 }
 
+/// The same once `value`, read from shared memory, is there.
+__device__ __forceinline__ void mbarrier_arrive_remote_after(unsigned barrier, unsigned rank, int value) {
+  asm volatile(
+      "{\n"
+      ".reg .b32 remote, unused;\n"
+      "mov.b32 unused, %2;\n"
+      "mapa.shared::cluster.u32 remote, %0, %1;\n"
+      "mbarrier.arrive.relaxed.cluster.shared::cluster.b64 _, [remote];\n"
+      "}" ::"r"(barrier),
+      "r"(rank), "r"(value)
+      : "memory");
+}
+
 /// This thread's arrival, made when all its cp.async so far have landed. Counts among the barrier's arrivals.
 __device__ __forceinline__ void mbarrier_arrive_after_cp_async(unsigned barrier) {
   asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(barrier) : "memory");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/ptx/wgmma.cuh"
+#include "kernels/wgmma/split.cuh"
 #include "kernels/wgmma/store.cuh"
 
 namespace moetune::wgmma {
@@ -11,11 +12,7 @@ class Consumer {
  public:
   __device__ __forceinline__ Consumer(const GemmArguments& args, const TensorMap& out_map, const Stages& stages,
                                       int number)
-      : args_(args),
-        stages_(stages),
-        number_(number),
-        k_tiles_((args.K + kBlockK - 1) / kBlockK),
-        store_(args, out_map, stages, number) {}
+      : args_(args), stages_(stages), number_(number), store_(args, out_map, stages, number) {}
 
   __device__ __forceinline__ void run() {
     const int warp = threadIdx.x % kWarpgroup / 32;
@@ -24,30 +21,34 @@ class Consumer {
     // other during the tile itself.
     Walk::Next next;
     bool more = walk.ask(next);
-    Tile tile;
+    Work work;
     RowWeights weights;
     if (more) {
-      tile = walk.get(next);
-      weights.load(args_, tile, number_, warp);
+      work = walk.get(next);
+      weights.load(args_, work.tile, number_, warp);
     }
     while (more) {
       more = walk.ask(next);
-      const bool has_rows = kSwapped || number_ * kParts * 64 < tile.rows;
+      const bool has_rows = kSwapped || number_ * kParts * 64 < work.tile.rows;
       Accumulators acc;
+      clear_for_join(acc);
       if (!has_rows)
-        skip();
+        skip(work.k_tiles());
       else if constexpr (kSwapped)
-        multiply_columns<kInstructionN>(acc, tile.rows);
+        multiply_columns<kInstructionN>(acc, work.k_tiles(), work.tile.rows);
       else
-        multiply<kInstructionN>(acc);
-      Tile upcoming;
+        multiply<kInstructionN>(acc, work.k_tiles());
+      Work upcoming;
       RowWeights upcoming_weights;
       if (more) {
         upcoming = walk.get(next);
-        upcoming_weights.load(args_, upcoming, number_, warp);
+        upcoming_weights.load(args_, upcoming.tile, number_, warp);
       }
-      if (has_rows) store_(tile, weights, acc);
-      tile = upcoming;
+      if (!has_rows)
+        store_.skip();
+      else if (join_parts(args_, work, number_, acc))
+        store_(work.tile, weights, acc);
+      work = upcoming;
       weights = upcoming_weights;
     }
     store_.wait();
@@ -56,23 +57,22 @@ class Consumer {
  private:
   /// The instruction's N for this many tokens, in few steps: each is a loop of its own in the code.
   template <int N>
-  __device__ __forceinline__ void multiply_columns(Accumulators& acc, int tokens) {
+  __device__ __forceinline__ void multiply_columns(Accumulators& acc, int k_tiles, int tokens) {
     constexpr int kStep = kInstructionN <= 32 ? kInstructionN : (kInstructionN / 8 + 7) / 8 * 8;
     if constexpr (N > kStep)
-      if (tokens <= N - kStep) return multiply_columns<N - kStep>(acc, tokens);
-    multiply<N>(acc);
+      if (tokens <= N - kStep) return multiply_columns<N - kStep>(acc, k_tiles, tokens);
+    multiply<N>(acc, k_tiles);
   }
 
   template <int N>
-  __device__ __forceinline__ void multiply(Accumulators& acc) {
+  __device__ __forceinline__ void multiply(Accumulators& acc, int k_tiles) {
     // The operand that the consumers divide among themselves, and the one that each reads whole.
     constexpr int kDividedBytes = kSwapped ? kWeightBytes : kTokenBytes;
     constexpr int kWholeBytes = kSwapped ? kTokenBytes : kWeightBytes;
     const unsigned divided = (kSwapped ? stages_.weights : stages_.tokens) + number_ * kParts * 64 * kPanelRowBytes;
     const unsigned whole = kSwapped ? stages_.tokens : stages_.weights;
-    wait_for_turn();
     int previous = 0;
-    for (int k_tile = 0; k_tile < k_tiles_; k_tile++) {
+    for (int k_tile = 0; k_tile < k_tiles; k_tile++) {
       ptx::mbarrier_wait(stages_.full(cursor_.stage), cursor_.parity);
       if constexpr (kGathers) ptx::fence_async_proxy();
       ptx::wgmma_fence();
@@ -94,7 +94,6 @@ class Consumer {
         ptx::wgmma_wait<1>();
         release(previous);
       }
-      give_turn(k_tile);
       previous = cursor_.stage;
       cursor_.advance();
     }
@@ -103,12 +102,10 @@ class Consumer {
   }
 
   /// This consumer has no rows in the tile: the tensor cores are the others'.
-  __device__ __forceinline__ void skip() {
-    wait_for_turn();
-    for (int k_tile = 0; k_tile < k_tiles_; k_tile++) {
+  __device__ __forceinline__ void skip(int k_tiles) {
+    for (int k_tile = 0; k_tile < k_tiles; k_tile++) {
       ptx::mbarrier_wait(stages_.full(cursor_.stage), cursor_.parity);
       release(cursor_.stage);
-      give_turn(k_tile);
       cursor_.advance();
     }
   }
@@ -122,22 +119,9 @@ class Consumer {
     }
   }
 
-  // The second consumer starts each tile `stagger` k tiles after the first, so that one multiplies while the other
-  // stores. Not with fewer k tiles than stages: the first could then come around before the second has begun.
-  static constexpr int kTurnBarrier = 1;
-  __device__ __forceinline__ void wait_for_turn() const {
-    if constexpr (kConfig.stagger > 0)
-      if (number_ == 1 && k_tiles_ >= kStages) ptx::barrier_sync(kTurnBarrier, 2 * kWarpgroup);
-  }
-  __device__ __forceinline__ void give_turn(int k_tile) const {
-    if constexpr (kConfig.stagger > 0)
-      if (number_ == 0 && k_tiles_ >= kStages && k_tile == kConfig.stagger - 1)
-        ptx::barrier_arrive(kTurnBarrier, 2 * kWarpgroup);
-  }
-
   const GemmArguments& args_;
   const Stages& stages_;
-  int number_, k_tiles_;
+  int number_;
   Cursor cursor_;
   Store store_;
 };

@@ -1,6 +1,7 @@
 // Grouped GEMM on wgmma with tensor copies: invoke_fused_moe_kernel (plain, final), merged_moe_gate_kernel (gated) and
 // merged_moe_final_kernel (final) of the engines for Hopper, sm_90a. Persistent: a warpgroup copies, the others
 // multiply. kernels/wgmma/settings.cuh lists the macros.
+#include "kernels/wgmma/combine.cuh"
 #include "kernels/wgmma/consumer.cuh"
 #include "kernels/wgmma/producer.cuh"
 
@@ -28,8 +29,10 @@ extern "C" __global__ void __launch_bounds__(kThreads, kConfig.blocks_per_sm)
     if constexpr (moves_registers(kConfig)) ptx::give_up_registers<producer_registers(kConfig)>();
     if constexpr (kGathers)
       GatheringProducer(args.gemm, args.weights, stages).run();
-    else if (__shfl_sync(~0u, threadIdx.x / 32, 0) == 0)
+    else if (const int warp = __shfl_sync(~0u, threadIdx.x / 32, 0); warp == 0)
       produce_boxes(args.gemm, args.weights, args.tokens, stages);
+    else if constexpr (kFusesCombine)
+      Combiner(args.gemm, stages, warp - 1).run();
   } else {
     if constexpr (moves_registers(kConfig)) ptx::take_registers<consumer_registers(kConfig)>();
     Consumer(args.gemm, args.out, stages, warpgroup - 1).run();

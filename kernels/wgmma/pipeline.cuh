@@ -31,6 +31,9 @@ struct Stages {
   __device__ __forceinline__ unsigned slot_empty(int slot) const { return slot_full(slot) + kTileSlots * 8; }
   __device__ __forceinline__ unsigned slot_number(int slot) const { return slot_full(2 * kTileSlots) + slot * 4; }
 
+  /// Tiles that a consumer has stored.
+  __device__ __forceinline__ unsigned stored(int consumer) const { return slot_number(kTileSlots) + consumer * 4; }
+
   /// Store buffer `which` (0, 1) of a consumer.
   __device__ __forceinline__ unsigned store_buffer(int consumer, int which) const {
     constexpr int kBytes = store_bytes(kConfig, kEpilogue);
@@ -45,8 +48,10 @@ struct Stages {
     }
     for (int slot = 0; slot < kTileSlots; slot++) {
       ptx::mbarrier_init(slot_full(slot), 1);
-      ptx::mbarrier_init(slot_empty(slot), 4 * kConsumers + (kGathers ? 4 : 1));  // warps that read it
+      constexpr int kReaders = 4 * kConsumers + (kGathers ? 4 : 1) + kCombiners;  // warps
+      ptx::mbarrier_init(slot_empty(slot), kReaders * kCluster);                  // all at the first block's
     }
+    for (int consumer = 0; consumer < kConsumers; consumer++) ptx::store_shared(stored(consumer), 0);
     ptx::mbarrier_init_fence();
   }
 };
@@ -68,36 +73,49 @@ struct Cursor {
 constexpr TileShape kTileShape{
     .rows = table_block_m(kConfig), .columns = kOutColumns, .even = kSwapped, .token_tiles = kTokenTiles};
 
-/// The tiles of this block, in the same order for all its threads.
+/// What a block does in one go: a tile, or with SPLIT_K a part of its sum over K.
+struct Work {
+  Tile tile;
+  int index;  ///< of the tile among all
+  int part;
+  int first_k_tile, end_k_tile;
+
+  __device__ __forceinline__ int k_tiles() const { return end_k_tile - first_k_tile; }
+};
+
+/// The work of this block, in the same order for all its threads.
 class Walk {
  public:
-  /// By whole warps. One thread of the block is the leader, which fetches tile numbers for all.
+  /// By whole warps. One thread of the block takes charge of the tile numbers that come; that of a cluster's first
+  /// block fetches them for all.
   __device__ __forceinline__ Walk(const GemmArguments& args, const Stages& stages, bool is_leader = false)
       : args_(args),
         stages_(stages),
         is_leader_(is_leader),
         row_tiles_(kTokenTiles ? args.slots : *args.tile_count),
-        column_tiles_((args.out_columns + kOutColumns - 1) / kOutColumns) {}
+        column_tiles_((args.out_columns + kOutColumns - 1) / kOutColumns),
+        items_(row_tiles_ * column_tiles_ * kSplit),
+        k_tiles_((args.K + kBlockK - 1) / kBlockK) {}
 
-  /// A tile that has been asked for: what memory knows of it may be on its way until it is used. Lane l holds word l %
-  /// 4 of its RowTile. A whole one in each lane would be in uniform registers as soon as it can, so that the compiler
-  /// waits for memory where nothing needs it yet.
+  /// Work that has been asked for: what memory knows of its tile may be on its way until it is used. Lane l holds word
+  /// l % 4 of its RowTile. A whole one in each lane would be in uniform registers as soon as it can, so that the
+  /// compiler waits for memory where nothing needs it yet.
   struct Next {
-    int index;
+    int item;  ///< the parts of a tile follow each other
     int word;
   };
 
-  /// Goes on to the next tile; false where there is none left.
+  /// Goes on to the next item; false where there is none left.
   __device__ __forceinline__ bool ask(Next& next) {
-    next.index = kDynamic ? next_dynamic() : next_fixed();
-    if (next.index >= row_tiles_ * column_tiles_) return false;
-    const int row_tile = next.index / column_tiles_;
+    next.item = kDynamic ? next_dynamic() : next_fixed();
+    // Asked for before it is known whether it exists: a kernel's first entry and their count arrive together.
+    const int row_tile = min(next.item / kSplit / column_tiles_, args_.tile_bound - 1);
     next.word =
         kTokenTiles ? args_.topk_ids[row_tile] : reinterpret_cast<const int*>(args_.tiles + row_tile)[threadIdx.x % 4];
-    return true;
+    return next.item < items_;
   }
 
-  __device__ __forceinline__ Tile get(const Next& next) const {
+  __device__ __forceinline__ Work get(const Next& next) const {
     static_assert(sizeof(RowTile) == 4 * sizeof(int));
     RowTile entry{.expert = __shfl_sync(~0u, next.word, 0), .row = 0, .rows = 0, .first = 0};
     if constexpr (!kTokenTiles) {
@@ -105,67 +123,84 @@ class Walk {
       entry.rows = __shfl_sync(~0u, next.word, 2);
       entry.first = __shfl_sync(~0u, next.word, 3);
     }
-    Tile tile = tile_at<kTileShape>(args_, entry, next.index, column_tiles_);
+    Work work{.tile = {}, .index = next.item / kSplit, .part = next.item % kSplit};
+    work.first_k_tile = k_tiles_ * work.part / kSplit;
+    work.end_k_tile = k_tiles_ * (work.part + 1) / kSplit;
+    Tile& tile = work.tile;
+    tile = tile_at<kTileShape>(args_, entry, work.index, column_tiles_);
     if constexpr (kCluster > 1) {
       const int share = kTileShape.even ? ((tile.rows + kCluster - 1) / kCluster + 7) / 8 * 8 : kBlockM;
       const int skipped = static_cast<int>(ptx::cluster_rank()) * share;
       tile.row += skipped;
       tile.rows = max(0, min(tile.rows - skipped, share));
     }
-    return tile;
+    return work;
   }
 
  private:
-  /// The first tile is the block's own number. A leader asks for the one after next, whose number then has a tile's
+  /// The first item is the block's own number. A leader asks for the one after next, whose number then has an item's
   /// time to come.
   __device__ __forceinline__ int next_dynamic() {
     const int slot = count_ % kTileSlots, parity = count_ / kTileSlots & 1;
-    int index = 0;
     if (is_leader_) {
-      index = count_ == 0 ? blockIdx.x : gridDim.x + asked_;
-      ptx::mbarrier_wait(stages_.slot_empty(slot), parity ^ 1);
-      ptx::store_shared(stages_.slot_number(slot), index);
-      ptx::mbarrier_arrive(stages_.slot_full(slot));
-      if (index < row_tiles_ * column_tiles_)
-        asked_ = ptx::fetch_add(args_.progress, 1);
-      else
-        finish();
+      if constexpr (kCluster > 1) ptx::mbarrier_arrive_expect(stages_.slot_full(slot), sizeof(int));
+      if (kCluster == 1 || ptx::cluster_rank() == 0) hand_out(slot, parity);
     }
     count_++;
     ptx::mbarrier_wait(stages_.slot_full(slot), parity);
-    index = ptx::load_shared(stages_.slot_number(slot));
+    const int item = ptx::load_shared(stages_.slot_number(slot));
     __syncwarp();
-    if (threadIdx.x % 32 == 0) ptx::mbarrier_arrive(stages_.slot_empty(slot));
-    return index;
+    if (threadIdx.x % 32 == 0) {
+      if constexpr (kCluster > 1)
+        ptx::mbarrier_arrive_remote_after(stages_.slot_empty(slot), 0, item);
+      else
+        ptx::mbarrier_arrive(stages_.slot_empty(slot));
+    }
+    return item;
   }
 
-  /// The last block sets the counters back. No number is on its way any more: this block has used all that it asked
-  /// for.
+  __device__ __forceinline__ void hand_out(int slot, int parity) {
+    const int item = count_ == 0 ? blockIdx.x / kCluster : gridDim.x / kCluster + asked_;
+    ptx::mbarrier_wait(stages_.slot_empty(slot), parity ^ 1);
+    if constexpr (kCluster > 1) {
+      for (int rank = 0; rank < kCluster; rank++)
+        ptx::store_remote(stages_.slot_number(slot), item, stages_.slot_full(slot), rank);
+    } else {
+      ptx::store_shared(stages_.slot_number(slot), item);
+      ptx::mbarrier_arrive(stages_.slot_full(slot));
+    }
+    if (item < items_)
+      asked_ = ptx::fetch_add(args_.progress, 1);
+    else
+      finish();
+  }
+
+  /// The last one sets the counters back. No number is on its way any more: this leader has used all that it asked for.
   __device__ __forceinline__ void finish() {
-    if (ptx::fetch_add(args_.progress + 1, 1) == static_cast<int>(gridDim.x) - 1)
+    if (ptx::fetch_add(args_.progress + 1, 1) == static_cast<int>(gridDim.x) / kCluster - 1)
       args_.progress[0] = args_.progress[1] = 0;
   }
 
-  /// One wave of all blocks after the other. Within a wave the blocks' tiles move on by a prime from wave to wave: with
+  /// One wave of all blocks after the other. Within a wave the blocks' items move on by a prime from wave to wave: with
   /// the same places, blocks would meet an expert's cheap last tiles again and again where a wave is a multiple of an
   /// expert's tiles.
   __device__ __forceinline__ int next_fixed() {
     constexpr int kStep = 37;
-    const int blocks = gridDim.x / kCluster, block = blockIdx.x / kCluster, tiles = row_tiles_ * column_tiles_;
-    for (; count_ * blocks < tiles; count_++) {
+    const int blocks = gridDim.x / kCluster, block = blockIdx.x / kCluster;
+    for (; count_ * blocks < items_; count_++) {
       const int index = count_ * blocks + (block + count_ * kStep) % blocks;
-      if (index >= tiles) continue;
+      if (index >= items_) continue;
       count_++;
       return index;
     }
-    return tiles;
+    return items_;
   }
 
   const GemmArguments& args_;
   const Stages& stages_;
   bool is_leader_;
-  int row_tiles_, column_tiles_;
-  int count_ = 0;  ///< of tiles so far; fixed order: of waves
+  int row_tiles_, column_tiles_, items_, k_tiles_;
+  int count_ = 0;  ///< of items so far; fixed order: of waves
   int asked_ = 0;
 };
 

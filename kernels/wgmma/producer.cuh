@@ -55,28 +55,28 @@ __device__ __forceinline__ void produce_boxes(const GemmArguments& args, const T
   Cursor cursor;
   Walk::Next next;
   bool more = walk.ask(next);
-  Tile tile;
-  if (more) tile = walk.get(next);
+  Work work;
+  if (more) work = walk.get(next);
   // The kernel before this one has waited for the routing before it let this one start, so the tables are there and
   // weights may be copied: only the tokens have to be waited for.
-  const int early = more ? min(kStages, (args.K + kBlockK - 1) / kBlockK) : 0;
-  for (int stage = 0; stage < early; stage++) begin_stage(stage, tile, stage * kBlockK);
+  const int early = more ? min(kStages, work.k_tiles()) : 0;
+  for (int i = 0; i < early; i++) begin_stage(i, work.tile, (work.first_k_tile + i) * kBlockK);
   ptx::grid_dependency_wait();
-  int k = 0;
-  for (; k < early * kBlockK; k += kBlockK) {
-    copy_tokens(cursor.stage, tile, k);
+  for (int i = 0; i < early; i++) {
+    copy_tokens(cursor.stage, work.tile, (work.first_k_tile + i) * kBlockK);
     cursor.advance();
   }
+  int done = early;
   while (more) {
     more = walk.ask(next);
-    for (; k < args.K; k += kBlockK) {
+    for (int k_tile = work.first_k_tile + done; k_tile < work.end_k_tile; k_tile++) {
       ptx::mbarrier_wait(stages.empty(cursor.stage), cursor.parity ^ 1);
-      begin_stage(cursor.stage, tile, k);
-      copy_tokens(cursor.stage, tile, k);
+      begin_stage(cursor.stage, work.tile, k_tile * kBlockK);
+      copy_tokens(cursor.stage, work.tile, k_tile * kBlockK);
       cursor.advance();
     }
-    if (more) tile = walk.get(next);
-    k = 0;
+    if (more) work = walk.get(next);
+    done = 0;
   }
 }
 
@@ -94,24 +94,24 @@ class GatheringProducer {
     // copies.
     Walk::Next next;
     bool more = walk.ask(next);
-    Tile tile;
+    Work work;
     Slots slots;
     if (more) {
-      tile = walk.get(next);
-      load_slots(tile, slots);
+      work = walk.get(next);
+      load_slots(work.tile, slots);
     }
-    const int half = args_.K / 2 / kBlockK * kBlockK;
     while (more) {
       more = walk.ask(next);
       const Tokens tokens = tokens_of(slots);
-      copy(tile, tokens, 0, half);
-      Tile upcoming;
+      const int half = work.first_k_tile + work.k_tiles() / 2;
+      copy(work.tile, tokens, work.first_k_tile, half);
+      Work upcoming;
       if (more) {
         upcoming = walk.get(next);
-        load_slots(upcoming, slots);
+        load_slots(upcoming.tile, slots);
       }
-      copy(tile, tokens, half, args_.K);
-      tile = upcoming;
+      copy(work.tile, tokens, half, work.end_k_tile);
+      work = upcoming;
     }
   }
 
@@ -155,11 +155,11 @@ class GatheringProducer {
   /// A copy keeps its address registers until the memory system has taken it, 100 cycles under load. So the addresses
   /// of a batch are made first, each in registers of its own: with one pair for all, copying took longer than
   /// multiplying.
-  __device__ __forceinline__ void copy(const Tile& tile, const Tokens& tokens, int begin, int end) {
+  __device__ __forceinline__ void copy(const Tile& tile, const Tokens& tokens, int first_k_tile, int end_k_tile) {
     const int chunk = threadIdx.x % kChunks, first_row = threadIdx.x / kChunks;
     const unsigned within = first_row * kPanelRowBytes + ((chunk ^ (first_row & 7)) << 4);
     const unsigned rank = kCluster > 1 ? ptx::cluster_rank() : 0;
-    for (int k = begin; k < end; k += kBlockK) {
+    for (int k = first_k_tile * kBlockK; k < end_k_tile * kBlockK; k += kBlockK) {
       ptx::mbarrier_wait(stages_.empty(cursor_.stage), cursor_.parity ^ 1);
       if (threadIdx.x == 0) {
         ptx::mbarrier_arrive_expect(stages_.full(cursor_.stage), kWeightBytes);

@@ -1,6 +1,6 @@
 // What one compilation of the kernel is for. NVRTC compiles it once per config with these macros:
 // - SWAP_AB, BLOCK_SIZE_M, BLOCK_SIZE_N, BLOCK_SIZE_K, NUM_STAGES, NUM_CONSUMERS, CLUSTER_SIZE_M, BLOCKS_PER_SM,
-//   EVICT_FIRST, DYNAMIC, STAGGER (GROUP_SIZE_M is an argument: no need to compile it)
+//   EVICT_FIRST, DYNAMIC, FUSE_COMBINE, SPLIT_K (GROUP_SIZE_M is an argument: no need to compile it)
 // - those of kernels/lib/gemm_settings.cuh, and KERNEL_NAME
 #pragma once
 
@@ -22,14 +22,15 @@ constexpr Config kConfig{.swap_ab = SWAP_AB,
                          .blocks_per_sm = BLOCKS_PER_SM,
                          .evict_first = EVICT_FIRST,
                          .dynamic = DYNAMIC,
-                         .stagger = STAGGER};
+                         .fuse_combine = FUSE_COMBINE,
+                         .split_k = SPLIT_K};
 static_assert(why_invalid(kConfig) == nullptr);
 
 constexpr bool kSwapped = kConfig.swap_ab;
 constexpr int kThreads = num_threads(kConfig);
 constexpr int kBlockM = kConfig.block_m, kBlockN = kConfig.block_n, kBlockK = kConfig.block_k;
 constexpr int kStages = kConfig.num_stages, kConsumers = kConfig.num_consumers, kCluster = kConfig.cluster_m;
-constexpr int kParts = parts(kConfig), kInstructionN = instruction_n(kConfig);
+constexpr int kParts = parts(kConfig), kInstructionN = instruction_n(kConfig), kSplit = kConfig.split_k;
 constexpr int kOutColumns = out_columns(kConfig, kEpilogue);
 constexpr int kPanels = kBlockK / kPanel;
 constexpr int kPanelRowBytes = kPanel * kElementBytes;
@@ -41,6 +42,11 @@ constexpr bool kInterleaved = kSwapped;
 
 /// The first GEMM's tokens lie scattered and are gathered by a warpgroup; the second's are boxes of a tensor.
 constexpr bool kGathers = !kSecond;
+
+/// Warps of the producers' warpgroup that have nothing to copy sum up tokens (kernels/wgmma/combine.cuh).
+constexpr bool kFusesCombine = kConfig.fuse_combine;
+static_assert(!kFusesCombine || kSecond);
+constexpr int kCombiners = kFusesCombine ? 3 : 0;
 
 /// With a tile for each slot there are hardly more tiles than blocks.
 constexpr bool kDynamic = kConfig.dynamic && !kTokenTiles;

@@ -51,17 +51,27 @@ class Store {
         lane_(threadIdx.x % 32) {}
 
   __device__ __forceinline__ void operator()(const Tile& tile, const RowWeights& weights, const Accumulators& acc) {
+    publish();
     if constexpr (kSwapped && kStaged)
       stage_columns(tile, weights, acc);
     else if constexpr (kSwapped)
       store_columns(tile, weights, acc);
     else
       stage_rows(tile, weights, acc);
+    tiles_++;
+  }
+
+  /// Instead, for a tile of which this consumer has no rows.
+  __device__ __forceinline__ void skip() {
+    publish();
+    tiles_++;
   }
 
   /// Before the block ends.
-  __device__ __forceinline__ void wait() const {
-    if constexpr (kStaged)
+  __device__ __forceinline__ void wait() {
+    if constexpr (kFusesCombine)
+      publish();
+    else if constexpr (kStaged)
       if (is_issuer()) ptx::wait_for_stores<0>();
   }
 
@@ -71,6 +81,20 @@ class Store {
   static constexpr int kStoreRowBytes = kPanelColumns * kElementBytes;
   /// Swapped: the 8-row halves of a warp's 16 rows that are columns of the output, and how many columns they make.
   static constexpr int kHalves = kGated ? 1 : 2, kWarpColumns = 8 * kHalves;
+
+  /// Fused combine: tells the combiners that the tiles so far have been stored. Called a tile's products later, when
+  /// the copy engine has long been done with them.
+  __device__ __forceinline__ void publish() {
+    if constexpr (kFusesCombine) {
+      if constexpr (!kStaged) sync();
+      if (!is_issuer()) return;
+      if constexpr (kStaged) {
+        ptx::wait_for_stores<0>();
+        ptx::fence_async_proxy_global();
+      }
+      ptx::store_shared_release(stages_.stored(consumer_), tiles_);
+    }
+  }
 
   __device__ __forceinline__ bool is_issuer() const { return threadIdx.x % kWarpgroup == 0; }
   /// All warps of this consumer.
@@ -246,6 +270,7 @@ class Store {
   const Stages& stages_;
   int consumer_, warp_, lane_;
   int which_ = 0;  ///< buffer
+  int tiles_ = 0;  ///< so far
 };
 
 }  // namespace moetune::wgmma

@@ -19,7 +19,8 @@ struct Config {
   int blocks_per_sm;  ///< resident blocks that registers are divided for
   bool evict_first;   ///< weights leave the L2 first
   bool dynamic;       ///< blocks take tiles from a common counter as they get done; else in a fixed order
-  int stagger;        ///< k tiles that the second consumer starts late, so that epilogues meet the other's products
+  bool fuse_combine;  ///< final: tokens whose rows are all there are summed up in this kernel
+  int split_k;        ///< parts of K that a tile's sum is divided into, where tiles are few
 };
 
 constexpr int kWarpgroup = 128;
@@ -68,10 +69,15 @@ constexpr int store_bytes(const Config& c, Epilogue epilogue) {
 constexpr int kTileSlots = 4;
 
 /// Dynamic shared memory: the stages, the consumers' store buffers, two barriers for each stage and tile slot, the
-/// slots.
+/// slots, the consumers' counts of stored tiles.
 constexpr int smem_bytes(const Config& c, Epilogue epilogue) {
   return c.num_stages * stage_bytes(c) + c.num_consumers * store_bytes(c, epilogue) + 16 * (c.num_stages + kTileSlots) +
-         4 * kTileSlots;
+         4 * kTileSlots + 4 * c.num_consumers;
+}
+
+/// Bytes in which the parts of a tile's sum meet (kernels/wgmma/split.cuh).
+constexpr long long partial_bytes(const Config& c) {
+  return c.split_k > 1 ? 4ll * c.block_m * c.block_n * c.split_k : 0;
 }
 
 /// Columns of one instruction.
@@ -87,9 +93,9 @@ constexpr int launch_registers(const Config& c) {
   const int most = kRegistersPerSm / (num_threads(c) * c.blocks_per_sm) / 8 * 8;
   return most < 248 ? most : 248;
 }
-/// What the producers keep. Gathering more rows takes more.
+/// What the producers keep. Gathering more rows takes more, and so does summing up tokens.
 constexpr int producer_registers(const Config& c) {
-  return c.block_m > 128 ? 96 : 72;
+  return c.block_m > 128 || c.fuse_combine ? 96 : 72;
 }
 /// What the consumers have when the producers have given up theirs.
 constexpr int consumer_registers(const Config& c) {
@@ -114,7 +120,7 @@ constexpr const char* why_invalid(const Config& c) {
   if (c.num_consumers < 1 || c.num_consumers > 3) return "num_consumers is not from 1 to 3";
   if (c.cluster_m < 1 || c.cluster_m > 2) return "CLUSTER_SIZE_M is not 1 or 2";
   if (c.blocks_per_sm < 1 || c.blocks_per_sm > 8) return "blocks_per_sm is not from 1 to 8";
-  if (c.stagger < 0 || c.stagger >= c.num_stages) return "stagger is not below num_stages";
+  if (c.split_k < 1 || c.split_k > 16) return "SPLIT_K is not from 1 to 16";
   if (c.block_n < 64 || c.block_n > 256 || c.block_n % 64 != 0)
     return "BLOCK_SIZE_N is not a multiple of 64 from 64 to 256";
   if (c.swap_ab) {
@@ -126,8 +132,8 @@ constexpr const char* why_invalid(const Config& c) {
       return "BLOCK_SIZE_M does not divide into 64 rows for each consumer, 256 at most";
   }
   if (c.evict_first && c.cluster_m > 1) return "evict_first does not go with clusters, whose copies carry no such hint";
-  if (c.dynamic && c.cluster_m > 1) return "dynamic does not go with clusters, whose blocks would have to agree";
-  if (c.stagger > 0 && c.num_consumers != 2) return "stagger needs two consumers";
+  if (c.split_k > 1 && c.fuse_combine) return "SPLIT_K does not go with fuse_combine";
+  if (c.split_k > 1 && c.cluster_m > 1) return "SPLIT_K does not go with clusters";
   if (launch_registers(c) < 64) return "blocks_per_sm leaves a thread fewer than 64 registers";
   const int most = moves_registers(c) ? consumer_registers(c) : launch_registers(c);
   if (accumulators(c) + other_registers(c) > most) return "the accumulators need more than the registers of a thread";

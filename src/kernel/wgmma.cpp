@@ -13,9 +13,9 @@
 namespace moetune {
 namespace {
 
-constexpr std::array<std::string_view, 11> kParameters{
-    "BLOCK_SIZE_M",   "BLOCK_SIZE_N",  "BLOCK_SIZE_K", "GROUP_SIZE_M", "num_stages", "num_consumers",
-    "CLUSTER_SIZE_M", "blocks_per_sm", "evict_first",  "dynamic",      "stagger"};
+constexpr std::array<std::string_view, 12> kParameters{
+    "BLOCK_SIZE_M",   "BLOCK_SIZE_N",  "BLOCK_SIZE_K", "GROUP_SIZE_M", "num_stages",   "num_consumers",
+    "CLUSTER_SIZE_M", "blocks_per_sm", "evict_first",  "dynamic",      "fuse_combine", "SPLIT_K"};
 
 wgmma::Config to_kernel_config(const Config& config, bool swap_ab) {
   return {.swap_ab = swap_ab,
@@ -29,7 +29,8 @@ wgmma::Config to_kernel_config(const Config& config, bool swap_ab) {
           .blocks_per_sm = config.at("blocks_per_sm"),
           .evict_first = config.at("evict_first") != 0,
           .dynamic = config.at("dynamic") != 0,
-          .stagger = config.at("stagger")};
+          .fuse_combine = config.at("fuse_combine") != 0,
+          .split_k = config.at("SPLIT_K")};
 }
 
 template <bool SwapAb>
@@ -37,10 +38,11 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
                                        const DeviceInfo& device) {
   constexpr std::string_view kName = SwapAb ? "wgmma_swap_ab" : "wgmma";
   if (const auto reason = why_parameters_differ(kName, kParameters, config)) return reason;
-  for (const char* flag : {"evict_first", "dynamic"})
+  for (const char* flag : {"evict_first", "dynamic", "fuse_combine"})
     if (config.at(flag) < 0 || config.at(flag) > 1) return fmt::format("{} is not 0 or 1", flag);
   const wgmma::Config c = to_kernel_config(config, SwapAb);
   if (const char* reason = wgmma::why_invalid(c)) return reason;
+  if (c.fuse_combine && stage != Stage::final) return "fuse_combine is for the second GEMM";
   if (!runs_on(wgmma_engine(), device))
     return fmt::format("the {} engine needs an NVIDIA GPU of compute capability 9.0", kName);
   const int shared = wgmma::smem_bytes(c, epilogue_of(stage));
@@ -61,7 +63,12 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
   const std::int64_t columns = wgmma::out_columns(c, epilogue_of(stage));
   const std::int64_t tiles =
       tile_bound(problem.slots(), problem.E, wgmma::table_block_m(c)) * ((shape.out_columns + columns - 1) / columns);
-  if (tiles > 0x3fffffffll) return fmt::format("makes {} tiles, the kernel counts to 2^30", tiles);
+  if (tiles * c.split_k > 0x3fffffffll)
+    return fmt::format("makes {} tiles, the kernel counts to 2^30", tiles * c.split_k);
+  if (const std::int64_t k_tiles = (shape.K + c.block_k - 1) / c.block_k; c.split_k > k_tiles)
+    return fmt::format("SPLIT_K is {} and K has {} blocks", c.split_k, k_tiles);
+  if (const std::int64_t bytes = tiles * wgmma::partial_bytes(c); bytes > kPartialBytes)
+    return fmt::format("SPLIT_K keeps {} bytes of parts, there are {}", bytes, kPartialBytes);
   return std::nullopt;
 }
 
@@ -92,8 +99,10 @@ KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem
                   .columns = columns,
                   .group_m = c.group_m,
                   .cluster = c.cluster_m,
+                  .split_k = c.split_k,
                   .blocks_per_sm = c.blocks_per_sm,
                   .row_order = true,
+                  .fuses_combine = c.fuse_combine,
                   .boxes = tensor_boxes(c, epilogue_of(stage))};
   for (std::string define :
        {fmt::format("SWAP_AB={}", SwapAb ? 1 : 0), fmt::format("BLOCK_SIZE_M={}", c.block_m),
@@ -101,7 +110,7 @@ KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem
         fmt::format("NUM_STAGES={}", c.num_stages), fmt::format("NUM_CONSUMERS={}", c.num_consumers),
         fmt::format("CLUSTER_SIZE_M={}", c.cluster_m), fmt::format("BLOCKS_PER_SM={}", c.blocks_per_sm),
         fmt::format("EVICT_FIRST={}", c.evict_first ? 1 : 0), fmt::format("DYNAMIC={}", c.dynamic ? 1 : 0),
-        fmt::format("STAGGER={}", c.stagger)})
+        fmt::format("FUSE_COMBINE={}", c.fuse_combine ? 1 : 0), fmt::format("SPLIT_K={}", c.split_k)})
     plan.source.defines.push_back(std::move(define));
   return plan;
 }
@@ -109,14 +118,22 @@ KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem
 /// A first guess, in short.
 struct Guess {
   int m, n, k, group, stages, consumers;
-  int cluster = 1, blocks = 1, evict_first = 0, dynamic = 0, stagger = 0;
+  int cluster = 1, blocks = 1, evict_first = 0, dynamic = 0, fuse_combine = 0, split_k = 1;
 };
 
 Config make(const Guess& g) {
-  return {{"BLOCK_SIZE_M", g.m},         {"BLOCK_SIZE_N", g.n},       {"BLOCK_SIZE_K", g.k},
-          {"GROUP_SIZE_M", g.group},     {"num_stages", g.stages},    {"num_consumers", g.consumers},
-          {"CLUSTER_SIZE_M", g.cluster}, {"blocks_per_sm", g.blocks}, {"evict_first", g.evict_first},
-          {"dynamic", g.dynamic},        {"stagger", g.stagger}};
+  return {{"BLOCK_SIZE_M", g.m},
+          {"BLOCK_SIZE_N", g.n},
+          {"BLOCK_SIZE_K", g.k},
+          {"GROUP_SIZE_M", g.group},
+          {"num_stages", g.stages},
+          {"num_consumers", g.consumers},
+          {"CLUSTER_SIZE_M", g.cluster},
+          {"blocks_per_sm", g.blocks},
+          {"evict_first", g.evict_first},
+          {"dynamic", g.dynamic},
+          {"fuse_combine", g.fuse_combine},
+          {"SPLIT_K", g.split_k}};
 }
 
 template <bool SwapAb>
@@ -137,15 +154,16 @@ std::vector<Config> legal_ones(const std::vector<Guess>& guesses, Stage stage, c
 std::vector<Config> wgmma_first_configs(Stage stage, const Problem& problem, const DeviceInfo& device) {
   std::vector<Guess> all;
   if (rows_per_expert(problem) > 80) {
-    all = {{128, 256, 64, 8, 4, 2},
+    all = {{128, 256, 64, 8, 4, 2, 2, 1, 0, 1},
            {128, 256, 64, 8, 4, 2, 1, 1, 0, 1},
+           {128, 256, 64, 8, 4, 2},
+           {128, 256, 64, 8, 3, 2, 2, 1, 0, 1},
+           {128, 256, 64, 4, 4, 2, 2, 1, 0, 1},
+           {128, 256, 64, 8, 3, 2, 1, 1, 0, 1},
            {128, 256, 64, 4, 4, 2, 2},
-           {128, 256, 64, 8, 4, 2, 1, 1, 0, 0, 2},
-           {128, 256, 64, 16, 4, 2, 1, 1, 0, 1},
-           {128, 256, 64, 8, 4, 2, 2},
            {128, 256, 64, 8, 3, 2},
            {64, 256, 64, 8, 5, 1},
-           {128, 192, 64, 8, 4, 2},
+           {128, 192, 64, 8, 4, 2, 1, 1, 0, 1},
            {128, 128, 64, 8, 5, 2, 1, 1, 0, 1}};
   } else {
     all = {{128, 256, 64, 1, 4, 2},
@@ -165,10 +183,11 @@ std::vector<Config> swap_ab_first_configs(Stage stage, const Problem& problem, c
   const double fullest = rows + 2 * std::sqrt(rows);
   if (fullest <= 16) {
     const int m = fullest <= 8 ? 8 : 16;
-    all = {{m, 128, 64, 1, 6, 1, 1, 2},    {m, 64, 128, 1, 6, 1, 1, 2},    {m, 64, 128, 1, 4, 1, 1, 3},
-           {16, 128, 64, 1, 6, 1, 1, 2},   {m, 128, 64, 1, 6, 1, 1, 2, 1}, {m, 64, 64, 1, 12, 1, 1, 2},
-           {m, 64, 128, 1, 6, 1, 1, 2, 1}, {m, 128, 128, 1, 6, 1},         {m, 128, 64, 1, 4, 1, 1, 3},
-           {m, 64, 64, 1, 8, 1, 1, 3},     {m, 64, 128, 1, 10, 1}};
+    all = {
+        {m, 64, 128, 1, 5, 1, 1, 2, 1},  {m, 128, 64, 1, 6, 1, 1, 2},          {m, 64, 128, 1, 10, 1, 1, 1, 1},
+        {m, 64, 128, 1, 6, 1, 1, 2},     {m, 64, 128, 1, 5, 1, 1, 2, 1, 0, 1}, {16, 128, 64, 1, 6, 1, 1, 2},
+        {m, 128, 64, 1, 6, 1, 1, 2, 1},  {m, 64, 64, 1, 12, 1, 1, 2},          {m, 64, 128, 1, 4, 1, 1, 3},
+        {m, 128, 128, 1, 5, 1, 1, 1, 1}, {m, 64, 64, 1, 8, 1, 1, 3},           {m, 64, 128, 1, 5, 1, 1, 2, 1, 0, 0, 2}};
   } else if (fullest <= 64) {
     const int m = fullest <= 32 ? 32 : 64;
     all = {{m, 64, 64, 1, 6, 1, 1, 2, 1}, {m, 128, 64, 1, 4, 1, 1, 2, 1},  {m, 128, 64, 1, 4, 1, 1, 2},
@@ -180,13 +199,15 @@ std::vector<Config> swap_ab_first_configs(Stage stage, const Problem& problem, c
            {128, 256, 64, 1, 4, 2},          {128, 128, 64, 1, 3, 1, 1, 2},  {96, 64, 64, 1, 4, 1, 1, 2, 1},
            {128, 128, 64, 1, 3, 1, 1, 2, 1}, {96, 256, 64, 1, 4, 2, 1, 1, 1}};
   } else {
-    all = {{128, 256, 64, 8, 4, 2},
+    all = {{128, 256, 64, 8, 4, 2, 1, 1, 0, 1},
            {96, 256, 64, 8, 4, 2},
-           {128, 256, 64, 8, 4, 2, 1, 1, 0, 1},
+           {128, 256, 64, 8, 4, 2, 2, 1, 0, 1},
+           {192, 128, 64, 8, 5, 2, 1, 1, 0, 1},
+           {128, 256, 64, 8, 4, 2},
            {96, 256, 64, 8, 4, 2, 1, 1, 0, 1},
            {192, 128, 64, 8, 4, 2},
            {128, 128, 64, 8, 3, 1, 1, 2},
-           {256, 128, 64, 8, 4, 2},
+           {256, 128, 64, 8, 4, 2, 1, 1, 0, 1},
            {160, 128, 64, 8, 4, 2},
            {128, 256, 64, 8, 3, 2}};
   }

@@ -16,7 +16,8 @@ namespace moetune {
 ///   blocks_per_sm   resident blocks
 ///   evict_first     1: weights leave the L2 first
 ///   dynamic         1: blocks take tiles from a common counter as they get done; 0: in a fixed order
-///   stagger         k tiles that the second consumer runs behind the first
+///   fuse_combine    1: the second GEMM sums over topk too, in warps that have nothing to copy
+///   SPLIT_K         parts that the sum over K of a tile is divided into
 ///
 /// `wgmma` multiplies 64 tokens by BLOCK_SIZE_N weight rows at a time: many rows per expert.
 const Engine& wgmma_engine();

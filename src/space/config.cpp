@@ -9,7 +9,7 @@
 namespace moetune {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kShortNames{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kShortNames{{
     {"BLOCK_SIZE_M", "bm"},
     {"BLOCK_SIZE_N", "bn"},
     {"BLOCK_SIZE_K", "bk"},
@@ -22,7 +22,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kShortNa
     {"blocks_per_sm", "b"},
     {"evict_first", "ef"},
     {"dynamic", "dy"},
-    {"stagger", "sg"},
+    {"fuse_combine", "fc"},
+    {"SPLIT_K", "sk"},
 }};
 
 std::string_view short_name(std::string_view name) {

@@ -10,7 +10,7 @@ inline Config wgmma_config(int m, int n, int k, int stages, int consumers) {
   return {{"BLOCK_SIZE_M", m},   {"BLOCK_SIZE_N", n},    {"BLOCK_SIZE_K", k},
           {"GROUP_SIZE_M", 8},   {"num_stages", stages}, {"num_consumers", consumers},
           {"CLUSTER_SIZE_M", 1}, {"blocks_per_sm", 1},   {"evict_first", 0},
-          {"dynamic", 0},        {"stagger", 0}};
+          {"dynamic", 0},        {"fuse_combine", 0},    {"SPLIT_K", 1}};
 }
 
 /// `base` with other values: {"num_stages", 1}.
@@ -32,7 +32,8 @@ inline wgmma::Config wgmma_traits(bool swap_ab, const Config& c) {
           .blocks_per_sm = c.at("blocks_per_sm"),
           .evict_first = c.at("evict_first") != 0,
           .dynamic = c.at("dynamic") != 0,
-          .stagger = c.at("stagger")};
+          .fuse_combine = c.at("fuse_combine") != 0,
+          .split_k = c.at("SPLIT_K")};
 }
 
 }  // namespace moetune

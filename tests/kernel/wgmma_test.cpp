@@ -72,19 +72,18 @@ TEST_P(WgmmaEngines, SayWhyAConfigCannotRun) {
                                                                       {"blocks_per_sm", {0, 9}},
                                                                       {"evict_first", {-1, 2}},
                                                                       {"dynamic", {-1, 2}},
-                                                                      {"stagger", {-1, 3}}};
+                                                                      {"fuse_combine", {-1, 2}},
+                                                                      {"SPLIT_K", {0, 17}}};
   for (const auto& [name, values] : outside)
     for (const int value : values)
       EXPECT_NE(why(case_, {{name, value}}).find(name), std::string::npos)
           << name << " = " << value << ": " << why(case_, {{name, value}});
-  EXPECT_NE(
-      why(case_, {{"num_consumers", 1}, {"stagger", 1}, {"BLOCK_SIZE_N", 64}}).find("stagger needs two consumers"),
-      std::string::npos);
-  EXPECT_EQ(why(case_, {{"stagger", 2}}), "");
+  EXPECT_EQ(why(case_, {{"SPLIT_K", 2}}), "");
+  EXPECT_NE(why(case_, {{"SPLIT_K", 2}, {"CLUSTER_SIZE_M", 2}}).find("SPLIT_K does not go with clusters"),
+            std::string::npos);
   EXPECT_EQ(why(case_, {{"CLUSTER_SIZE_M", 2}}), "");
   EXPECT_EQ(why(case_, {{"dynamic", 1}}), "");
-  EXPECT_NE(why(case_, {{"dynamic", 1}, {"CLUSTER_SIZE_M", 2}}).find("dynamic does not go with clusters"),
-            std::string::npos);
+  EXPECT_EQ(why(case_, {{"dynamic", 1}, {"CLUSTER_SIZE_M", 2}}), "");
   EXPECT_NE(why(case_, {{"blocks_per_sm", 8}}).find("blocks_per_sm leaves a thread fewer than 64 registers"),
             std::string::npos);
 }

@@ -29,7 +29,8 @@ class CudaPipeline final : public Pipeline {
 
   void add(Stage stage, Launch launch);
   void add_route(const PipelineConfig& config);
-  void add_gemm(Stage stage, const StageConfig& config);
+  void add_gemm(Stage stage, const PipelineConfig& config);
+  int shared_bytes(Stage stage, const PipelineConfig& config) const;
   KernelPlan plan_of(Stage stage, const StageConfig& config) const;
   TensorGemmArguments with_tensors(const GemmArguments& arguments, Stage stage, const TensorBoxes& boxes) const;
   void add_activate();

@@ -55,6 +55,9 @@ std::vector<std::int64_t> ProblemBuffers::sizes(const Problem& p) {
           tiles,
           2 * static_cast<std::int64_t>(sizeof(int)),
           4 * static_cast<std::int64_t>(sizeof(int)),
+          kPartialBytes,
+          kPartCounters * static_cast<std::int64_t>(sizeof(int)),
+          p.M * ((p.N2 + kLeastFusedColumns - 1) / kLeastFusedColumns) * static_cast<std::int64_t>(sizeof(int)),
           2 * slots * p.N1,
           2 * slots * p.inner(),
           2 * slots * p.N2,
@@ -67,9 +70,10 @@ ProblemBuffers::ProblemBuffers(const Driver& driver, const Problem& problem) {
   Buffer* const members[] = {
       &hidden,         &w1,           &b1,        &w2,          &b2,       &topk_ids, &topk_weights, &block_counts,
       &expert_offsets, &sorted_slots, &slot_rows, &row_weights, &tiles[0], &tiles[1], &tile_counts,  &progress,
-      &cache1,         &cache2,       &cache3,    &out,         &scan};
+      &partials,       &parts_done,   &arrivals,  &cache1,      &cache2,   &cache3,   &out,          &scan};
   for (std::size_t i = 0; i < bytes.size(); i++) *members[i] = Buffer(driver, static_cast<std::size_t>(bytes[i]));
-  progress.upload(std::span<const int>(std::array<int, 4>{}));
+  for (const Buffer* counters : {&progress, &parts_done, &arrivals})
+    counters->upload(std::span<const int>(std::vector<int>(counters->bytes() / sizeof(int))));
 }
 
 CudaWorkload::CudaWorkload(std::shared_ptr<Gpu> gpu, Problem problem, const DataSpec& data)

@@ -11,6 +11,9 @@ namespace moetune::cuda {
 /// The smallest BLOCK_SIZE_M of any engine: sizes the tile tables.
 inline constexpr int kLeastBlockM = 8;
 
+/// The fewest columns of a tile that any engine's fused combine counts arrivals for.
+inline constexpr int kLeastFusedColumns = 64;
+
 /// Slots so few that they hardly share an expert: each gets a tile of its own and no routing runs. vLLM's fused_moe
 /// draws the line in the same place, 4·slots <= E.
 bool uses_token_tiles(const Problem& problem);
@@ -26,7 +29,8 @@ RouteShape route_shape(const Problem& problem);
 /// Everything a problem keeps on the device. Names and shapes as in kernels/lib/arguments.h.
 struct ProblemBuffers {
   Buffer hidden, w1, b1, w2, b2, topk_ids, topk_weights;
-  Buffer block_counts, expert_offsets, sorted_slots, slot_rows, row_weights, tiles[2], tile_counts, progress;
+  Buffer block_counts, expert_offsets, sorted_slots, slot_rows, row_weights, tiles[2], tile_counts, progress, partials,
+      parts_done, arrivals;
   Buffer cache1, cache2, cache3, out;
   Buffer scan;
 

@@ -1,0 +1,102 @@
+// The fused sum over topk: whoever stores a token's last row in a column tile has its rows summed up, in the order of
+// its choices as moe_sum does it, so the result does not depend on who that is. Done by warps that would idle, beside
+// the products of the following tiles.
+#pragma once
+
+#include "kernels/lib/eight.cuh"
+#include "kernels/ptx/atomic.cuh"
+#include "kernels/ptx/global_memory.cuh"
+#include "kernels/wgmma/pipeline.cuh"
+
+namespace moetune::wgmma {
+
+/// One warp, `number` among kCombiners.
+class Combiner {
+ public:
+  __device__ __forceinline__ Combiner(const GemmArguments& args, const Stages& stages, int number)
+      : args_(args),
+        stages_(stages),
+        number_(number),
+        lane_(threadIdx.x % 32),
+        column_tiles_((args.out_columns + kOutColumns - 1) / kOutColumns) {}
+
+  __device__ __forceinline__ void run() const {
+    Walk walk(args_, stages_);
+    Walk::Next next;
+    for (int tiles = 1; walk.ask(next); tiles++) {
+      const Tile tile = walk.get(next).tile;
+      wait_until_stored(tiles);
+      // Every lane counts a row in; those who were last for their token share the work on its columns.
+      for (int first = number_ * 32; first < tile.rows; first += kCombiners * 32) {
+        const int row = first + lane_;
+        int token = 0;
+        bool is_last = false;
+        if (row < tile.rows) {
+          token = slot_of<kTokenTiles>(args_, tile.row + row) / args_.topk;
+          int* const arrived =
+              args_.arrivals + static_cast<long long>(token) * column_tiles_ + tile.column / kOutColumns;
+          is_last = ptx::fetch_add_ordered(arrived, 1) == args_.topk - 1;
+          if (is_last) *arrived = 0;
+        }
+        combine(__ballot_sync(~0u, is_last), token, tile.column);
+      }
+    }
+  }
+
+ private:
+  /// Lanes that a token's columns take: of eight columns each.
+  static constexpr int kPieces = kOutColumns / 8, kTokensAtOnce = 32 / kPieces;
+  static_assert(kPieces <= 32);
+
+  __device__ __forceinline__ void wait_until_stored(int tiles) const {
+    for (int consumer = 0; consumer < kConsumers; consumer++)
+      while (ptx::load_shared_acquire(stages_.stored(consumer)) < tiles) __nanosleep(200);
+    __syncwarp();
+  }
+
+  /// Of the tokens that the lanes in `ready` hold.
+  __device__ __forceinline__ void combine(unsigned ready, int token_of_lane, int first_column) const {
+    while (ready != 0) {
+      const int own = lane_ / kPieces;
+      unsigned rest = ready;
+      for (int i = 0; i < own; i++) rest &= rest - 1;
+      const bool has_token = own < kTokensAtOnce && rest != 0;
+      const int token = __shfl_sync(~0u, token_of_lane, has_token ? __ffs(rest) - 1 : 0);
+      const int column = first_column + lane_ % kPieces * 8;
+      if (has_token && column < args_.out_columns) sum(token, column);
+      for (int i = 0; i < kTokensAtOnce; i++) ready &= ready - 1;
+    }
+  }
+
+  __device__ __forceinline__ void sum(int token, int column) const {
+    constexpr int kBatch = 8;
+    Eight sum = {};
+    for (int first = 0; first < args_.topk; first += kBatch) {
+      long long rows[kBatch];
+#pragma unroll
+      for (int s = 0; s < kBatch; s++) {
+        const int slot = token * args_.topk + min(first + s, args_.topk - 1);
+        rows[s] = kTokenTiles ? slot : args_.slot_rows[slot];
+      }
+      uint4 pieces[kBatch];
+#pragma unroll
+      for (int s = 0; s < kBatch; s++)
+        if (first + s < args_.topk) pieces[s] = ptx::load_global_l2(args_.out + rows[s] * args_.out_columns + column);
+#pragma unroll
+      for (int s = 0; s < kBatch; s++) {
+        if (first + s >= args_.topk) break;
+        const Eight next = unpack_eight<kType>(pieces[s]);
+#pragma unroll
+        for (int k = 0; k < 8; k++) sum.v[k] += next.v[k];
+      }
+    }
+    *reinterpret_cast<uint4*>(args_.combined + static_cast<long long>(token) * args_.out_columns + column) =
+        pack_eight<kType>(sum);
+  }
+
+  const GemmArguments& args_;
+  const Stages& stages_;
+  int number_, lane_, column_tiles_;
+};
+
+}  // namespace moetune::wgmma
