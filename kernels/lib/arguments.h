@@ -65,6 +65,8 @@ struct GemmArguments {
   unsigned short* combined;       ///< fused combine: [M, out_columns]
   const int* slot_rows;           ///< fused combine: [slots]: slot -> row; null where rows are slots
   int* arrivals;                  ///< fused combine: [M, column tiles] zeros, which a kernel leaves as zeros
+  int* rows_done;                 ///< a kernel of both GEMMs: [row tiles] zeros, which it leaves as zeros
+  int rows_expected;              ///< its count for a row tile that the first GEMM is done with
   const int* topk_ids;            ///< [slots]: the experts, where tiles is null
   int slots;
   int topk;
@@ -85,6 +87,11 @@ struct TensorGemmArguments {
   /// untouched.
   TensorMap out;
   GemmArguments gemm;
+};
+
+/// Both GEMMs of the merged implementation in one kernel; tokens of both are gathered, so that `tokens` is unused.
+struct BothGemmsArguments {
+  TensorGemmArguments first, second;
 };
 
 /// cache2 = activation(cache1): [rows, 2·columns] -> [rows, columns].

@@ -9,6 +9,7 @@ struct Tile {
   int expert;
   int row, rows;  ///< rows [row, row + rows) of the sorted order
   int column;     ///< first output column
+  int row_tile;   ///< number of the row tile among all experts'
 };
 
 /// How a kernel cuts its output.
@@ -34,8 +35,11 @@ __device__ __forceinline__ RowTile tile_entry(const GemmArguments& args, int ind
 template <TileShape Shape>
 __device__ __forceinline__ Tile tile_at(const GemmArguments& args, const RowTile& entry, int index, int column_tiles) {
   if constexpr (Shape.token_tiles) {
-    return {
-        .expert = entry.expert, .row = index / column_tiles, .rows = 1, .column = index % column_tiles * Shape.columns};
+    return {.expert = entry.expert,
+            .row = index / column_tiles,
+            .rows = 1,
+            .column = index % column_tiles * Shape.columns,
+            .row_tile = index / column_tiles};
   } else {
     const int tiles = (entry.rows + Shape.rows - 1) / Shape.rows;
     int row_tile = 0, column_tile = index - entry.first * column_tiles;
@@ -52,7 +56,8 @@ __device__ __forceinline__ Tile tile_at(const GemmArguments& args, const RowTile
     return {.expert = entry.expert,
             .row = entry.row + begin,
             .rows = max(0, min(rows, entry.rows - begin)),
-            .column = column_tile * Shape.columns};
+            .column = column_tile * Shape.columns,
+            .row_tile = entry.first + row_tile};
   }
 }
 

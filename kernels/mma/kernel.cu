@@ -25,6 +25,9 @@ constexpr Config kConfig{.block_m = BLOCK_SIZE_M,
                          .num_stages = NUM_STAGES};
 static_assert(why_invalid(kConfig) == nullptr);
 
+using G = GemmSettings<Epilogue::EPILOGUE, HAS_BIAS>;
+constexpr Epilogue kEpilogue = G::kEpilogue;
+constexpr bool kGated = G::kGated, kSecond = G::kSecond, kHasBias = G::kHasBias, kWeighted = G::kWeighted;
 constexpr bool kEvenK = EVEN_K;
 constexpr bool kNarrow = NARROW;
 

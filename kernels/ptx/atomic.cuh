@@ -19,4 +19,15 @@ __device__ __forceinline__ int fetch_add_ordered(int* global, int value) {
   return before;
 }
 
+/// Adds, after everything that this thread, and others before a barrier that it has passed, wrote before.
+__device__ __forceinline__ void add_release(int* global, int value) {
+  asm volatile("red.release.gpu.global.add.s32 [%0], %1;" ::"l"(global), "r"(value) : "memory");
+}
+/// What such an addition has made of it; what was written before the addition is then seen.
+__device__ __forceinline__ int load_acquire(const int* global) {
+  int value;
+  asm volatile("ld.acquire.gpu.global.s32 %0, [%1];" : "=r"(value) : "l"(global) : "memory");
+  return value;
+}
+
 }  // namespace moetune::ptx

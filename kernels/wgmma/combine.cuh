@@ -11,6 +11,7 @@
 namespace moetune::wgmma {
 
 /// One warp, `number` among kCombiners.
+template <class G>
 class Combiner {
  public:
   __device__ __forceinline__ Combiner(const GemmArguments& args, const Stages& stages, int number)
@@ -18,11 +19,11 @@ class Combiner {
         stages_(stages),
         number_(number),
         lane_(threadIdx.x % 32),
-        column_tiles_((args.out_columns + kOutColumns - 1) / kOutColumns) {}
+        column_tiles_(column_tiles_of<G>(args)) {}
 
   __device__ __forceinline__ void run() const {
-    Walk walk(args_, stages_);
-    Walk::Next next;
+    Walk<G> walk(args_, stages_);
+    typename Walk<G>::Next next;
     for (int tiles = 1; walk.ask(next); tiles++) {
       const Tile tile = walk.get(next).tile;
       wait_until_stored(tiles);
@@ -34,7 +35,7 @@ class Combiner {
         if (row < tile.rows) {
           token = slot_of<kTokenTiles>(args_, tile.row + row) / args_.topk;
           int* const arrived =
-              args_.arrivals + static_cast<long long>(token) * column_tiles_ + tile.column / kOutColumns;
+              args_.arrivals + static_cast<long long>(token) * column_tiles_ + tile.column / G::kOutColumns;
           is_last = ptx::fetch_add_ordered(arrived, 1) == args_.topk - 1;
           if (is_last) *arrived = 0;
         }
@@ -45,7 +46,7 @@ class Combiner {
 
  private:
   /// Lanes that a token's columns take: of eight columns each.
-  static constexpr int kPieces = kOutColumns / 8, kTokensAtOnce = 32 / kPieces;
+  static constexpr int kPieces = G::kOutColumns / 8, kTokensAtOnce = 32 / kPieces;
   static_assert(kPieces <= 32);
 
   __device__ __forceinline__ void wait_until_stored(int tiles) const {

@@ -8,21 +8,22 @@
 namespace moetune::wgmma {
 
 /// One warpgroup, `number` among the consumers: all tiles of this block.
+template <class G>
 class Consumer {
  public:
   __device__ __forceinline__ Consumer(const GemmArguments& args, const TensorMap& out_map, const Stages& stages,
-                                      int number)
-      : args_(args), stages_(stages), number_(number), store_(args, out_map, stages, number) {}
+                                      int number, Cursor& cursor)
+      : args_(args), stages_(stages), number_(number), cursor_(cursor), store_(args, out_map, stages, number) {}
 
-  __device__ __forceinline__ void run() {
+  __device__ __forceinline__ void run(int first_block = 0) {
     const int warp = threadIdx.x % kWarpgroup / 32;
-    Walk walk(args_, stages_);
+    Walk<G> walk(args_, stages_, false, first_block);
     // A tile's entry and its rows' weights are two dependent loads: the one is on its way during the tile before, the
     // other during the tile itself.
-    Walk::Next next;
+    typename Walk<G>::Next next;
     bool more = walk.ask(next);
     Work work;
-    RowWeights weights;
+    RowWeights<G> weights;
     if (more) {
       work = walk.get(next);
       weights.load(args_, work.tile, number_, warp);
@@ -39,13 +40,13 @@ class Consumer {
       else
         multiply<kInstructionN>(acc, work.k_tiles());
       Work upcoming;
-      RowWeights upcoming_weights;
+      RowWeights<G> upcoming_weights;
       if (more) {
         upcoming = walk.get(next);
         upcoming_weights.load(args_, upcoming.tile, number_, warp);
       }
       if (!has_rows)
-        store_.skip();
+        store_.skip(work.tile);
       else if (join_parts(args_, work, number_, acc))
         store_(work.tile, weights, acc);
       work = upcoming;
@@ -74,7 +75,7 @@ class Consumer {
     int previous = 0;
     for (int k_tile = 0; k_tile < k_tiles; k_tile++) {
       ptx::mbarrier_wait(stages_.full(cursor_.stage), cursor_.parity);
-      if constexpr (kGathers) ptx::fence_async_proxy();
+      if constexpr (G::kGathers) ptx::fence_async_proxy();
       ptx::wgmma_fence();
 #pragma unroll
       for (int panel = 0; panel < kPanels; panel++) {
@@ -122,8 +123,8 @@ class Consumer {
   const GemmArguments& args_;
   const Stages& stages_;
   int number_;
-  Cursor cursor_;
-  Store store_;
+  Cursor& cursor_;
+  Store<G> store_;
 };
 
 }  // namespace moetune::wgmma

@@ -7,35 +7,39 @@
 
 namespace moetune::wgmma {
 
+using G = Gemm<Epilogue::EPILOGUE, HAS_BIAS>;
+static_assert(!kFusesCombine || G::kSecond);
+
 extern "C" __global__ void __launch_bounds__(kThreads, kConfig.blocks_per_sm)
     KERNEL_NAME(const __grid_constant__ TensorGemmArguments args) {
   extern __shared__ __align__(1024) unsigned char memory[];
-  const Stages stages(ptx::shared_address(memory));
+  const Stages stages(ptx::shared_address(memory), store_bytes(kConfig, G::kEpilogue));
   const int warpgroup = __shfl_sync(~0u, threadIdx.x / kWarpgroup, 0);
   if (threadIdx.x == 0) {
     ptx::prefetch_tensor_map(args.weights);
     ptx::prefetch_tensor_map(args.out);
-    if constexpr (kSecond) ptx::prefetch_tensor_map(args.tokens);
-    stages.init();
+    if constexpr (G::kSecond) ptx::prefetch_tensor_map(args.tokens);
+    stages.init(G::kGathers);
   }
   if constexpr (kCluster > 1)
     ptx::cluster_barrier();
   else
     __syncthreads();
-  if constexpr (!kSecond) ptx::grid_dependency_wait();
+  if constexpr (!G::kSecond) ptx::grid_dependency_wait();
   ptx::grid_dependency_launch();
 
+  Cursor cursor;
   if (warpgroup == 0) {
     if constexpr (moves_registers(kConfig)) ptx::give_up_registers<producer_registers(kConfig)>();
-    if constexpr (kGathers)
-      GatheringProducer(args.gemm, args.weights, stages).run();
+    if constexpr (G::kGathers)
+      GatheringProducer<G>(args.gemm, args.weights, stages, cursor).run();
     else if (const int warp = __shfl_sync(~0u, threadIdx.x / 32, 0); warp == 0)
-      produce_boxes(args.gemm, args.weights, args.tokens, stages);
+      produce_boxes<G>(args.gemm, args.weights, args.tokens, stages);
     else if constexpr (kFusesCombine)
-      Combiner(args.gemm, stages, warp - 1).run();
+      Combiner<G>(args.gemm, stages, warp - 1).run();
   } else {
     if constexpr (moves_registers(kConfig)) ptx::take_registers<consumer_registers(kConfig)>();
-    Consumer(args.gemm, args.out, stages, warpgroup - 1).run();
+    Consumer<G>(args.gemm, args.out, stages, warpgroup - 1, cursor).run();
   }
   // A block must stay while the other of its cluster may still copy into it or arrive at its barriers.
   if constexpr (kCluster > 1) {

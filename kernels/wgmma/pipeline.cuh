@@ -15,12 +15,14 @@ namespace moetune::wgmma {
 /// are aligned to 1024 bytes.
 struct Stages {
   unsigned tokens, weights, buffers, barriers;
+  int store_bytes;  ///< of a consumer
 
-  __device__ __forceinline__ explicit Stages(unsigned shared)
+  __device__ __forceinline__ Stages(unsigned shared, int store_bytes_of_consumer)
       : tokens(shared),
         weights(shared + kStages * kTokenBytes),
         buffers(weights + kStages * kWeightBytes),
-        barriers(buffers + kConsumers * store_bytes(kConfig, kEpilogue)) {}
+        barriers(buffers + kConsumers * store_bytes_of_consumer),
+        store_bytes(store_bytes_of_consumer) {}
 
   __device__ __forceinline__ unsigned tokens_of(int stage) const { return tokens + stage * kTokenBytes; }
   __device__ __forceinline__ unsigned weights_of(int stage) const { return weights + stage * kWeightBytes; }
@@ -36,20 +38,19 @@ struct Stages {
 
   /// Store buffer `which` (0, 1) of a consumer.
   __device__ __forceinline__ unsigned store_buffer(int consumer, int which) const {
-    constexpr int kBytes = store_bytes(kConfig, kEpilogue);
-    return buffers + consumer * kBytes + which * (kBytes / 2);
+    return buffers + consumer * store_bytes + which * (store_bytes / 2);
   }
 
   /// By one thread, before anybody uses them.
-  __device__ __forceinline__ void init() const {
+  __device__ __forceinline__ void init(bool gathers) const {
     for (int stage = 0; stage < kStages; stage++) {
-      ptx::mbarrier_init(full(stage), 1 + (kGathers ? kWarpgroup : 0));
+      ptx::mbarrier_init(full(stage), 1 + (gathers ? kWarpgroup : 0));
       ptx::mbarrier_init(empty(stage), kConsumers * kCluster);
     }
     for (int slot = 0; slot < kTileSlots; slot++) {
       ptx::mbarrier_init(slot_full(slot), 1);
-      constexpr int kReaders = 4 * kConsumers + (kGathers ? 4 : 1) + kCombiners;  // warps
-      ptx::mbarrier_init(slot_empty(slot), kReaders * kCluster);                  // all at the first block's
+      const int readers = 4 * kConsumers + (gathers ? 4 : 1) + kCombiners;  // warps
+      ptx::mbarrier_init(slot_empty(slot), readers * kCluster);             // all at the first block's
     }
     for (int consumer = 0; consumer < kConsumers; consumer++) ptx::store_shared(stored(consumer), 0);
     ptx::mbarrier_init_fence();
@@ -70,8 +71,9 @@ struct Cursor {
 };
 
 /// Swapped, an instruction is as wide as a tile has tokens: tiles of even height waste least.
+template <class G>
 constexpr TileShape kTileShape{
-    .rows = table_block_m(kConfig), .columns = kOutColumns, .even = kSwapped, .token_tiles = kTokenTiles};
+    .rows = table_block_m(kConfig), .columns = G::kOutColumns, .even = kSwapped, .token_tiles = kTokenTiles};
 
 /// What a block does in one go: a tile, or with SPLIT_K a part of its sum over K.
 struct Work {
@@ -83,19 +85,39 @@ struct Work {
   __device__ __forceinline__ int k_tiles() const { return end_k_tile - first_k_tile; }
 };
 
+template <class G>
+__device__ __forceinline__ int row_tiles_of(const GemmArguments& args) {
+  return kTokenTiles ? args.slots : *args.tile_count;
+}
+template <class G>
+__device__ __forceinline__ int column_tiles_of(const GemmArguments& args) {
+  return (args.out_columns + G::kOutColumns - 1) / G::kOutColumns;
+}
+
 /// The work of this block, in the same order for all its threads.
+template <class G>
 class Walk {
  public:
   /// By whole warps. One thread of the block takes charge of the tile numbers that come; that of a cluster's first
   /// block fetches them for all.
-  __device__ __forceinline__ Walk(const GemmArguments& args, const Stages& stages, bool is_leader = false)
+  __device__ __forceinline__ Walk(const GemmArguments& args, const Stages& stages, bool is_leader = false,
+                                  int first_block = 0)
       : args_(args),
         stages_(stages),
         is_leader_(is_leader),
-        row_tiles_(kTokenTiles ? args.slots : *args.tile_count),
-        column_tiles_((args.out_columns + kOutColumns - 1) / kOutColumns),
-        items_(row_tiles_ * column_tiles_ * kSplit),
-        k_tiles_((args.K + kBlockK - 1) / kBlockK) {}
+        block_(blockIdx.x / kCluster + first_block),
+        column_tiles_(column_tiles_of<G>(args)),
+        items_(row_tiles_of<G>(args) * column_tiles_ * kSplit),
+        k_tiles_((args.K + kBlockK - 1) / kBlockK) {
+    if (const int blocks = gridDim.x / kCluster; block_ >= blocks) block_ -= blocks;
+  }
+
+  /// How far block numbers have to be shifted so that the blocks which the last wave of `items` leaves idle come first.
+  static __device__ __forceinline__ int idle_first(int items) {
+    const int blocks = gridDim.x / kCluster;
+    return (items / blocks * kStep + blocks - items % blocks) % blocks;
+  }
+  __device__ __forceinline__ int items() const { return items_; }
 
   /// Work that has been asked for: what memory knows of its tile may be on its way until it is used. Lane l holds word
   /// l % 4 of its RowTile. A whole one in each lane would be in uniform registers as soon as it can, so that the
@@ -127,9 +149,9 @@ class Walk {
     work.first_k_tile = k_tiles_ * work.part / kSplit;
     work.end_k_tile = k_tiles_ * (work.part + 1) / kSplit;
     Tile& tile = work.tile;
-    tile = tile_at<kTileShape>(args_, entry, work.index, column_tiles_);
+    tile = tile_at<kTileShape<G>>(args_, entry, work.index, column_tiles_);
     if constexpr (kCluster > 1) {
-      const int share = kTileShape.even ? ((tile.rows + kCluster - 1) / kCluster + 7) / 8 * 8 : kBlockM;
+      const int share = kTileShape<G>.even ? ((tile.rows + kCluster - 1) / kCluster + 7) / 8 * 8 : kBlockM;
       const int skipped = static_cast<int>(ptx::cluster_rank()) * share;
       tile.row += skipped;
       tile.rows = max(0, min(tile.rows - skipped, share));
@@ -185,10 +207,9 @@ class Walk {
   /// the same places, blocks would meet an expert's cheap last tiles again and again where a wave is a multiple of an
   /// expert's tiles.
   __device__ __forceinline__ int next_fixed() {
-    constexpr int kStep = 37;
-    const int blocks = gridDim.x / kCluster, block = blockIdx.x / kCluster;
+    const int blocks = gridDim.x / kCluster;
     for (; count_ * blocks < items_; count_++) {
-      const int index = count_ * blocks + (block + count_ * kStep) % blocks;
+      const int index = count_ * blocks + (block_ + count_ * kStep) % blocks;
       if (index >= items_) continue;
       count_++;
       return index;
@@ -196,10 +217,12 @@ class Walk {
     return items_;
   }
 
+  static constexpr int kStep = 37;
+
   const GemmArguments& args_;
   const Stages& stages_;
   bool is_leader_;
-  int row_tiles_, column_tiles_, items_, k_tiles_;
+  int block_, column_tiles_, items_, k_tiles_;
   int count_ = 0;  ///< of items so far; fixed order: of waves
   int asked_ = 0;
 };

@@ -9,9 +9,10 @@
 namespace moetune::wgmma {
 
 /// Where the box of this block begins; the blocks of a cluster copy a share of the tile's weight rows each.
+template <class G>
 __device__ __forceinline__ auto weight_box(const Tile& tile, int k, unsigned rank) {
-  const int share = static_cast<int>(rank) * (kOutColumns / kCluster);
-  if constexpr (!kGated)
+  const int share = static_cast<int>(rank) * (G::kOutColumns / kCluster);
+  if constexpr (!G::kGated)
     return ptx::Coordinates<3>{k, tile.column + share, tile.expert};
   else if constexpr (kInterleaved)
     return ptx::Coordinates<5>{k, 0, 0, (tile.column + share) / 8, tile.expert};
@@ -19,12 +20,13 @@ __device__ __forceinline__ auto weight_box(const Tile& tile, int k, unsigned ran
     return ptx::Coordinates<4>{k, tile.column, static_cast<int>(rank), tile.expert};
 }
 
+template <class G>
 __device__ __forceinline__ void copy_weights(const TensorMap& map, const Stages& stages, int stage, const Tile& tile,
                                              int k, unsigned rank) {
 #pragma unroll
   for (int panel = 0; panel < kPanels; panel++) {
     const unsigned to = stages.weights_of(stage) + (panel * kBlockN + rank * (kBlockN / kCluster)) * kPanelRowBytes;
-    const auto box = weight_box(tile, k + panel * kPanel, rank);
+    const auto box = weight_box<G>(tile, k + panel * kPanel, rank);
     if constexpr (kCluster > 1)
       ptx::multicast_box(to, map, stages.full(stage), box, (1 << kCluster) - 1);
     else if constexpr (kConfig.evict_first)
@@ -35,6 +37,7 @@ __device__ __forceinline__ void copy_weights(const TensorMap& map, const Stages&
 }
 
 /// Second GEMM, a warp: boxes of weights and of tokens.
+template <class G>
 __device__ __forceinline__ void produce_boxes(const GemmArguments& args, const TensorMap& weight_map,
                                               const TensorMap& token_map, const Stages& stages) {
   const unsigned rank = kCluster > 1 ? ptx::cluster_rank() : 0;
@@ -42,7 +45,7 @@ __device__ __forceinline__ void produce_boxes(const GemmArguments& args, const T
   const auto begin_stage = [&](int stage, const Tile& tile, int k) {
     if (!copies) return;
     ptx::mbarrier_arrive_expect(stages.full(stage), kTokenBytes + kWeightBytes);
-    copy_weights(weight_map, stages, stage, tile, k, rank);
+    copy_weights<G>(weight_map, stages, stage, tile, k, rank);
   };
   const auto copy_tokens = [&](int stage, const Tile& tile, int k) {
     if (!copies) return;
@@ -51,9 +54,9 @@ __device__ __forceinline__ void produce_boxes(const GemmArguments& args, const T
       ptx::copy_box(stages.tokens_of(stage) + panel * (kBlockM * kPanelRowBytes), token_map, stages.full(stage),
                     ptx::Coordinates<2>{k + panel * kPanel, tile.row});
   };
-  Walk walk(args, stages, copies);
+  Walk<G> walk(args, stages, copies);
   Cursor cursor;
-  Walk::Next next;
+  typename Walk<G>::Next next;
   bool more = walk.ask(next);
   Work work;
   if (more) work = walk.get(next);
@@ -82,17 +85,18 @@ __device__ __forceinline__ void produce_boxes(const GemmArguments& args, const T
 
 /// First GEMM, a warpgroup: one thread copies boxes of weights, and each gathers one 16-byte piece of every
 /// kRowsPerPass-th token.
+template <class G>
 class GatheringProducer {
  public:
   __device__ __forceinline__ GatheringProducer(const GemmArguments& args, const TensorMap& weight_map,
-                                               const Stages& stages)
-      : args_(args), weight_map_(weight_map), stages_(stages) {}
+                                               const Stages& stages, Cursor& cursor)
+      : args_(args), weight_map_(weight_map), stages_(stages), cursor_(cursor) {}
 
-  __device__ __forceinline__ void run() {
-    Walk walk(args_, stages_, threadIdx.x == 0);
+  __device__ __forceinline__ void run(int first_block = 0) {
+    Walk<G> walk(args_, stages_, threadIdx.x == 0, first_block);
     // The next tile's entry and its slots are two dependent loads: each is on its way during half of this tile's
     // copies.
-    Walk::Next next;
+    typename Walk<G>::Next next;
     bool more = walk.ask(next);
     Work work;
     Slots slots;
@@ -103,8 +107,9 @@ class GatheringProducer {
     while (more) {
       more = walk.ask(next);
       const Tokens tokens = tokens_of(slots);
-      const int half = work.first_k_tile + work.k_tiles() / 2;
-      copy(work.tile, tokens, work.first_k_tile, half);
+      const int begin = work.first_k_tile + copy_when_handed_over(work, tokens);
+      const int half = begin + (work.end_k_tile - begin) / 2;
+      copy(work.tile, tokens, begin, half);
       Work upcoming;
       if (more) {
         upcoming = walk.get(next);
@@ -136,7 +141,9 @@ class GatheringProducer {
 #pragma unroll
     for (int i = 0; i < kPasses; i++) {
       const int row = threadIdx.x / kChunks + i * kRowsPerPass;
-      slots.of_pass[i] = row < tile.rows ? slot_of<kTokenTiles>(args_, tile.row + row) : -1;
+      slots.of_pass[i] = row >= tile.rows ? -1
+                         : G::kSecond     ? tile.row + row
+                                          : slot_of<kTokenTiles>(args_, tile.row + row);
     }
   }
 
@@ -145,54 +152,82 @@ class GatheringProducer {
     tokens.real = 0;
 #pragma unroll
     for (int i = 0; i < kPasses; i++) {
-      const unsigned token = static_cast<unsigned>(max(slots.of_pass[i], 0)) / static_cast<unsigned>(args_.topk);
+      const unsigned slot = static_cast<unsigned>(max(slots.of_pass[i], 0));
+      const unsigned token = G::kSecond ? slot : slot / static_cast<unsigned>(args_.topk);
       tokens.of_pass[i] = token * (static_cast<unsigned>(args_.K) / 8) + threadIdx.x % kChunks;
       tokens.real |= (slots.of_pass[i] >= 0 ? 1u : 0u) << i;
     }
     return tokens;
   }
 
+  __device__ __forceinline__ void copy(const Tile& tile, const Tokens& tokens, int first_k_tile, int end_k_tile) {
+    for (int k_tile = first_k_tile; k_tile < end_k_tile; k_tile++) {
+      begin_stage(cursor_, tile, k_tile * kBlockK);
+      gather(tokens, k_tile * kBlockK);
+    }
+  }
+
+  /// Second of two GEMMs: where the tile's tokens are not there yet, its first weights are copied before they are
+  /// waited for. Returns how many k tiles that were.
+  __device__ __forceinline__ int copy_when_handed_over(const Work& work, const Tokens& tokens) {
+    if constexpr (!G::kTakesOver) return 0;
+    if (is_handed_over(work.tile)) return 0;
+    const int early = min(kStages, work.k_tiles());
+    Cursor ahead = cursor_;
+    for (int i = 0; i < early; i++) {
+      begin_stage(ahead, work.tile, (work.first_k_tile + i) * kBlockK);
+      ahead.advance();
+    }
+    while (!is_handed_over(work.tile)) __nanosleep(50);
+    for (int i = 0; i < early; i++) gather(tokens, (work.first_k_tile + i) * kBlockK);
+    return early;
+  }
+  /// One thread asks for all: hundreds of blocks ask for the same word.
+  __device__ __forceinline__ bool is_handed_over(const Tile& tile) const {
+    const bool done = threadIdx.x == 0 && ptx::load_acquire(args_.rows_done + tile.row_tile) == args_.rows_expected;
+    return ptx::barrier_any(1, kWarpgroup, done);
+  }
+
+  __device__ __forceinline__ void begin_stage(const Cursor& cursor, const Tile& tile, int k) {
+    ptx::mbarrier_wait(stages_.empty(cursor.stage), cursor.parity ^ 1);
+    if (threadIdx.x != 0) return;
+    ptx::mbarrier_arrive_expect(stages_.full(cursor.stage), kWeightBytes);
+    copy_weights<G>(weight_map_, stages_, cursor.stage, tile, k, kCluster > 1 ? ptx::cluster_rank() : 0);
+  }
+
   /// A copy keeps its address registers until the memory system has taken it, 100 cycles under load. So the addresses
   /// of a batch are made first, each in registers of its own: with one pair for all, copying took longer than
   /// multiplying.
-  __device__ __forceinline__ void copy(const Tile& tile, const Tokens& tokens, int first_k_tile, int end_k_tile) {
+  __device__ __forceinline__ void gather(const Tokens& tokens, int k) {
     const int chunk = threadIdx.x % kChunks, first_row = threadIdx.x / kChunks;
     const unsigned within = first_row * kPanelRowBytes + ((chunk ^ (first_row & 7)) << 4);
-    const unsigned rank = kCluster > 1 ? ptx::cluster_rank() : 0;
-    for (int k = first_k_tile * kBlockK; k < end_k_tile * kBlockK; k += kBlockK) {
-      ptx::mbarrier_wait(stages_.empty(cursor_.stage), cursor_.parity ^ 1);
-      if (threadIdx.x == 0) {
-        ptx::mbarrier_arrive_expect(stages_.full(cursor_.stage), kWeightBytes);
-        copy_weights(weight_map_, stages_, cursor_.stage, tile, k, rank);
+#pragma unroll
+    for (int panel = 0; panel < kPanels; panel++) {
+      const int column = k + panel * kPanel;
+      const char* base = reinterpret_cast<const char*>(args_.a + column);
+      const bool inside = column + chunk * 8 < args_.K;
+      const unsigned to = stages_.tokens_of(cursor_.stage) + panel * (kBlockM * kPanelRowBytes) + within;
+#pragma unroll
+      for (int first = 0; first < kPasses; first += kBatch) {
+        const char* from[kBatch];
+#pragma unroll
+        for (int i = 0; i < kBatch; i++)
+          from[i] = base + static_cast<unsigned long long>(tokens.of_pass[min(first + i, kPasses - 1)]) * 16;
+#pragma unroll
+        for (int i = first; i < min(first + kBatch, kPasses); i++)
+          if (kBlockM % kRowsPerPass == 0 || first_row + i * kRowsPerPass < kBlockM)
+            ptx::cp_async_16(to + i * kRowsPerPass * kPanelRowBytes, from[i - first],
+                             inside && (tokens.real >> i & 1) ? 16 : 0);
       }
-#pragma unroll
-      for (int panel = 0; panel < kPanels; panel++) {
-        const int column = k + panel * kPanel;
-        const char* base = reinterpret_cast<const char*>(args_.a + column);
-        const bool inside = column + chunk * 8 < args_.K;
-        const unsigned to = stages_.tokens_of(cursor_.stage) + panel * (kBlockM * kPanelRowBytes) + within;
-#pragma unroll
-        for (int first = 0; first < kPasses; first += kBatch) {
-          const char* from[kBatch];
-#pragma unroll
-          for (int i = 0; i < kBatch; i++)
-            from[i] = base + static_cast<unsigned long long>(tokens.of_pass[min(first + i, kPasses - 1)]) * 16;
-#pragma unroll
-          for (int i = first; i < min(first + kBatch, kPasses); i++)
-            if (kBlockM % kRowsPerPass == 0 || first_row + i * kRowsPerPass < kBlockM)
-              ptx::cp_async_16(to + i * kRowsPerPass * kPanelRowBytes, from[i - first],
-                               inside && (tokens.real >> i & 1) ? 16 : 0);
-        }
-      }
-      ptx::mbarrier_arrive_after_cp_async(stages_.full(cursor_.stage));
-      cursor_.advance();
     }
+    ptx::mbarrier_arrive_after_cp_async(stages_.full(cursor_.stage));
+    cursor_.advance();
   }
 
   const GemmArguments& args_;
   const TensorMap& weight_map_;
   const Stages& stages_;
-  Cursor cursor_;
+  Cursor& cursor_;
 };
 
 }  // namespace moetune::wgmma

@@ -31,7 +31,6 @@ constexpr int kThreads = num_threads(kConfig);
 constexpr int kBlockM = kConfig.block_m, kBlockN = kConfig.block_n, kBlockK = kConfig.block_k;
 constexpr int kStages = kConfig.num_stages, kConsumers = kConfig.num_consumers, kCluster = kConfig.cluster_m;
 constexpr int kParts = parts(kConfig), kInstructionN = instruction_n(kConfig), kSplit = kConfig.split_k;
-constexpr int kOutColumns = out_columns(kConfig, kEpilogue);
 constexpr int kPanels = kBlockK / kPanel;
 constexpr int kPanelRowBytes = kPanel * kElementBytes;
 constexpr int kTokenBytes = kBlockM * kBlockK * kElementBytes, kWeightBytes = kBlockN * kBlockK * kElementBytes;
@@ -40,15 +39,25 @@ constexpr int kTokenBytes = kBlockM * kBlockK * kElementBytes, kWeightBytes = kB
 /// …, so that both halves of a column are rows of one thread's accumulators. Else all gate rows, then all up rows.
 constexpr bool kInterleaved = kSwapped;
 
-/// The first GEMM's tokens lie scattered and are gathered by a warpgroup; the second's are boxes of a tensor.
-constexpr bool kGathers = !kSecond;
-
 /// Warps of the producers' warpgroup that have nothing to copy sum up tokens (kernels/wgmma/combine.cuh).
 constexpr bool kFusesCombine = kConfig.fuse_combine;
-static_assert(!kFusesCombine || kSecond);
 constexpr int kCombiners = kFusesCombine ? 3 : 0;
 
 /// With a tile for each slot there are hardly more tiles than blocks.
 constexpr bool kDynamic = kConfig.dynamic && !kTokenTiles;
+
+/// How the GEMMs of a kernel follow each other.
+enum class Place { alone, first_of_two, second_of_two };
+
+/// One of the GEMMs that a kernel computes.
+template <Epilogue Kind, bool HasBias, Place Where = Place::alone>
+struct Gemm : GemmSettings<Kind, HasBias> {
+  static constexpr int kOutColumns = out_columns(kConfig, Kind);
+  /// The first GEMM's tokens lie scattered and are gathered by a warpgroup; the second's are boxes of a tensor, but
+  /// that in a kernel of both the same warpgroup goes on gathering.
+  static constexpr bool kGathers = Kind != Epilogue::final || Where != Place::alone;
+  /// Rows that are done are handed over from one to the other through GemmArguments::rows_done.
+  static constexpr bool kHandsOver = Where == Place::first_of_two, kTakesOver = Where == Place::second_of_two;
+};
 
 }  // namespace moetune::wgmma

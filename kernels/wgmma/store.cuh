@@ -5,6 +5,7 @@
 
 #include "kernels/lib/activation.cuh"
 #include "kernels/lib/row_tiles.cuh"
+#include "kernels/ptx/atomic.cuh"
 #include "kernels/ptx/convert.cuh"
 #include "kernels/ptx/tensor_copy.cuh"
 #include "kernels/ptx/warpgroup.cuh"
@@ -17,12 +18,13 @@ using Accumulators = float[kParts][kInstructionN / 2];
 
 /// The routing weights of the rows that a warp has: its 16 of each part; swapped, all of the tile. Lane l keeps those
 /// of rows l, l + 32, … of each set.
+template <class G>
 struct RowWeights {
   static constexpr int kSets = kSwapped ? 1 : kParts, kRows = kSwapped ? kBlockM : 16, kPerLane = (kRows + 31) / 32;
   float of[kSets][kPerLane];
 
   __device__ __forceinline__ void load(const GemmArguments& args, const Tile& tile, int consumer, int warp) {
-    if constexpr (kWeighted)
+    if constexpr (G::kWeighted)
 #pragma unroll
       for (int set = 0; set < kSets; set++)
 #pragma unroll
@@ -34,11 +36,12 @@ struct RowWeights {
   }
   /// For all lanes; 1 where there is no weight to apply.
   __device__ __forceinline__ float at(int set, int row) const {
-    return kWeighted ? __shfl_sync(~0u, of[set][row / 32], row % 32) : 1.0f;
+    return G::kWeighted ? __shfl_sync(~0u, of[set][row / 32], row % 32) : 1.0f;
   }
 };
 
 /// What one warp of a consumer does with its part of the accumulators.
+template <class G>
 class Store {
  public:
   __device__ __forceinline__ Store(const GemmArguments& args, const TensorMap& out_map, const Stages& stages,
@@ -50,7 +53,7 @@ class Store {
         warp_(threadIdx.x % kWarpgroup / 32),
         lane_(threadIdx.x % 32) {}
 
-  __device__ __forceinline__ void operator()(const Tile& tile, const RowWeights& weights, const Accumulators& acc) {
+  __device__ __forceinline__ void operator()(const Tile& tile, const RowWeights<G>& weights, const Accumulators& acc) {
     publish();
     if constexpr (kSwapped && kStaged)
       stage_columns(tile, weights, acc);
@@ -59,17 +62,19 @@ class Store {
     else
       stage_rows(tile, weights, acc);
     tiles_++;
+    row_tile_ = tile.row_tile;
   }
 
   /// Instead, for a tile of which this consumer has no rows.
-  __device__ __forceinline__ void skip() {
+  __device__ __forceinline__ void skip(const Tile& tile) {
     publish();
     tiles_++;
+    row_tile_ = tile.row_tile;
   }
 
   /// Before the block ends.
   __device__ __forceinline__ void wait() {
-    if constexpr (kFusesCombine)
+    if constexpr (kPublishes)
       publish();
     else if constexpr (kStaged)
       if (is_issuer()) ptx::wait_for_stores<0>();
@@ -77,22 +82,26 @@ class Store {
 
  private:
   static constexpr bool kStaged = stages_output(kConfig);
-  static constexpr int kPanelColumns = store_panel(kConfig, kEpilogue);
+  static constexpr int kPanelColumns = store_panel(kConfig, G::kEpilogue);
   static constexpr int kStoreRowBytes = kPanelColumns * kElementBytes;
   /// Swapped: the 8-row halves of a warp's 16 rows that are columns of the output, and how many columns they make.
-  static constexpr int kHalves = kGated ? 1 : 2, kWarpColumns = 8 * kHalves;
+  static constexpr int kHalves = G::kGated ? 1 : 2, kWarpColumns = 8 * kHalves;
 
-  /// Fused combine: tells the combiners that the tiles so far have been stored. Called a tile's products later, when
-  /// the copy engine has long been done with them.
+  static constexpr bool kPublishes = kFusesCombine || G::kHandsOver;
+
+  /// Tells those who wait for them that the tiles so far have been stored. Called a tile's products later, when the
+  /// copy engine has long been done with them.
   __device__ __forceinline__ void publish() {
-    if constexpr (kFusesCombine) {
+    if constexpr (kPublishes) {
       if constexpr (!kStaged) sync();
       if (!is_issuer()) return;
       if constexpr (kStaged) {
         ptx::wait_for_stores<0>();
         ptx::fence_async_proxy_global();
       }
-      ptx::store_shared_release(stages_.stored(consumer_), tiles_);
+      if constexpr (kFusesCombine) ptx::store_shared_release(stages_.stored(consumer_), tiles_);
+      if constexpr (G::kHandsOver)
+        if (tiles_ > 0) ptx::add_release(args_.rows_done + row_tile_, 1);
     }
   }
 
@@ -101,8 +110,8 @@ class Store {
   __device__ __forceinline__ void sync() const { ptx::barrier_sync(2 + consumer_, kWarpgroup); }
 
   static __device__ __forceinline__ float plain_value(float value, float bias, float weight) {
-    if constexpr (kHasBias) value += bias;
-    if constexpr (kWeighted) value *= weight;
+    if constexpr (G::kHasBias) value += bias;
+    if constexpr (G::kWeighted) value *= weight;
     return value;
   }
   /// Where the 16-byte piece `chunk` of row `row` of a panel lies, as the copy engine expects it: swizzled over 128 or
@@ -141,10 +150,10 @@ class Store {
   __device__ __forceinline__ RowBias row_bias(const Tile& tile, int f) const {
     RowBias bias;
     const int column = tile.column + f * 8 + lane_ % 4 * 2;
-    if (kHasBias && column < args_.out_columns) {
+    if (G::kHasBias && column < args_.out_columns) {
       const unsigned short* from = args_.bias + static_cast<long long>(tile.expert) * args_.weight_rows + column;
       ptx::unpack<kType>(*reinterpret_cast<const unsigned*>(from), bias.gate[0], bias.gate[1]);
-      if constexpr (kGated)
+      if constexpr (G::kGated)
         ptx::unpack<kType>(*reinterpret_cast<const unsigned*>(from + args_.out_columns), bias.up[0], bias.up[1]);
     }
     return bias;
@@ -156,19 +165,20 @@ class Store {
 #pragma unroll
     for (int i = 0; i < 2; i++) {
       value.v[i] = plain_value(d[4 * f + 2 * half + i], bias.gate[i], weight);
-      if constexpr (kGated) up.v[i] = plain_value(d[4 * (kOutColumns / 8 + f) + 2 * half + i], bias.up[i], weight);
+      if constexpr (G::kGated)
+        up.v[i] = plain_value(d[4 * (G::kOutColumns / 8 + f) + 2 * half + i], bias.up[i], weight);
     }
-    if constexpr (kGated) value = activate<kActivation>(value, up);
+    if constexpr (G::kGated) value = activate<kActivation>(value, up);
     return ptx::pack<kType>(value.v[0], value.v[1]);
   }
-  __device__ __forceinline__ void stage_rows(const Tile& tile, const RowWeights& weights, const Accumulators& acc) {
+  __device__ __forceinline__ void stage_rows(const Tile& tile, const RowWeights<G>& weights, const Accumulators& acc) {
     constexpr int kFragments = kPanelColumns / 8;
     const int row = warp_ * 16 + lane_ % 16;
 #pragma unroll
     for (int part = 0; part < kParts; part++) {
       const float weight[2] = {weights.at(part, lane_ / 4), weights.at(part, 8 + lane_ / 4)};
 #pragma unroll
-      for (int first = 0; first < kOutColumns / 8; first += kFragments) {
+      for (int first = 0; first < G::kOutColumns / 8; first += kFragments) {
         const unsigned buffer = next_buffer();
 #pragma unroll
         for (int f = 0; f < kFragments; f += 2) {
@@ -196,28 +206,29 @@ class Store {
     const unsigned short* from = args_.bias + static_cast<long long>(tile.expert) * args_.weight_rows;
 #pragma unroll
     for (int h = 0; h < 2; h++) {
-      const int column = first_column + lane_ / 4 + (kGated ? 0 : 8 * h);
-      if (kHasBias && column < args_.out_columns)
-        bias.of[h] = ptx::widen<kType>(from[column + (kGated && h == 1 ? args_.out_columns : 0)]);
+      const int column = first_column + lane_ / 4 + (G::kGated ? 0 : 8 * h);
+      if (G::kHasBias && column < args_.out_columns)
+        bias.of[h] = ptx::widen<kType>(from[column + (G::kGated && h == 1 ? args_.out_columns : 0)]);
     }
     return bias;
   }
   /// Swapped: the output of half `h`, for tokens 8j + 2·(lane % 4) and the next, in column lane / 4.
-  __device__ __forceinline__ unsigned column_pair(const float* d, int j, int h, const RowWeights& weights,
+  __device__ __forceinline__ unsigned column_pair(const float* d, int j, int h, const RowWeights<G>& weights,
                                                   const ColumnBias& bias) const {
     Pair value, up;
 #pragma unroll
     for (int i = 0; i < 2; i++) {
       const float weight = weights.at(0, 8 * j + 2 * (lane_ % 4) + i);
       value.v[i] = plain_value(d[4 * j + 2 * h + i], bias.of[h], weight);
-      if constexpr (kGated) up.v[i] = plain_value(d[4 * j + 2 + i], bias.of[1], weight);
+      if constexpr (G::kGated) up.v[i] = plain_value(d[4 * j + 2 + i], bias.of[1], weight);
     }
-    if constexpr (kGated) value = activate<kActivation>(value, up);
+    if constexpr (G::kGated) value = activate<kActivation>(value, up);
     return ptx::pack<kType>(value.v[0], value.v[1]);
   }
 
   /// 8×8 parts are transposed in registers, so that a lane has two neighbouring columns of a token.
-  __device__ __forceinline__ void store_columns(const Tile& tile, const RowWeights& weights, const Accumulators& acc) {
+  __device__ __forceinline__ void store_columns(const Tile& tile, const RowWeights<G>& weights,
+                                                const Accumulators& acc) {
 #pragma unroll
     for (int part = 0; part < kParts; part++) {
       const int first_column = tile.column + ((consumer_ * kParts + part) * 4 + warp_) * kWarpColumns;
@@ -239,8 +250,9 @@ class Store {
   }
 
   /// kStoreTokens tokens at a time, in panels of the columns of the whole consumer.
-  __device__ __forceinline__ void stage_columns(const Tile& tile, const RowWeights& weights, const Accumulators& acc) {
-    constexpr int kColumns = kOutColumns / kConsumers, kPanelsOut = kColumns / kPanelColumns;
+  __device__ __forceinline__ void stage_columns(const Tile& tile, const RowWeights<G>& weights,
+                                                const Accumulators& acc) {
+    constexpr int kColumns = G::kOutColumns / kConsumers, kPanelsOut = kColumns / kPanelColumns;
     constexpr int kChunks = kPanelColumns / 8, kPanelBytes = kStoreTokens * kStoreRowBytes;
     const int first_column = tile.column + consumer_ * kColumns;
     ColumnBias bias[kParts];
@@ -269,8 +281,9 @@ class Store {
   const TensorMap& out_map_;
   const Stages& stages_;
   int consumer_, warp_, lane_;
-  int which_ = 0;  ///< buffer
-  int tiles_ = 0;  ///< so far
+  int which_ = 0;     ///< buffer
+  int tiles_ = 0;     ///< so far
+  int row_tile_ = 0;  ///< of the last one
 };
 
 }  // namespace moetune::wgmma

@@ -70,9 +70,18 @@ constexpr int kTileSlots = 4;
 
 /// Dynamic shared memory: the stages, the consumers' store buffers, two barriers for each stage and tile slot, the
 /// slots, the consumers' counts of stored tiles.
-constexpr int smem_bytes(const Config& c, Epilogue epilogue) {
-  return c.num_stages * stage_bytes(c) + c.num_consumers * store_bytes(c, epilogue) + 16 * (c.num_stages + kTileSlots) +
+constexpr int smem_bytes(const Config& c, int store_bytes_of_consumer) {
+  return c.num_stages * stage_bytes(c) + c.num_consumers * store_bytes_of_consumer + 16 * (c.num_stages + kTileSlots) +
          4 * kTileSlots + 4 * c.num_consumers;
+}
+
+constexpr int smem_bytes(const Config& c, Epilogue epilogue) {
+  return smem_bytes(c, store_bytes(c, epilogue));
+}
+/// The same for a kernel of both GEMMs (kernels/wgmma/both.cu).
+constexpr int store_bytes_of_both(const Config& c) {
+  const int gate = store_bytes(c, Epilogue::gated), final = store_bytes(c, Epilogue::final);
+  return gate > final ? gate : final;
 }
 
 /// Bytes in which the parts of a tile's sum meet (kernels/wgmma/split.cuh).
@@ -93,14 +102,14 @@ constexpr int launch_registers(const Config& c) {
   const int most = kRegistersPerSm / (num_threads(c) * c.blocks_per_sm) / 8 * 8;
   return most < 248 ? most : 248;
 }
-/// What the producers keep. Gathering more rows takes more, and so does summing up tokens.
-constexpr int producer_registers(const Config& c) {
-  return c.block_m > 128 || c.fuse_combine ? 96 : 72;
+/// What the producers keep. Gathering more rows takes more, and so does summing up tokens or serving both GEMMs.
+constexpr int producer_registers(const Config& c, bool both = false) {
+  return c.block_m > 128 || c.fuse_combine || both ? 96 : 72;
 }
 /// What the consumers have when the producers have given up theirs.
-constexpr int consumer_registers(const Config& c) {
+constexpr int consumer_registers(const Config& c, bool both = false) {
   const int pool = launch_registers(c) * (c.num_consumers + 1);
-  const int most = (pool - producer_registers(c)) / c.num_consumers / 8 * 8;
+  const int most = (pool - producer_registers(c, both)) / c.num_consumers / 8 * 8;
   return most < 240 ? most : 240;
 }
 /// What a consumer needs besides its accumulators: seen over the search spaces, to leave out what would spill.
@@ -108,8 +117,9 @@ constexpr int other_registers(const Config& c) {
   return c.swap_ab ? 40 + c.block_m / 8 : 72;
 }
 /// Whether registers move from the producers to the consumers.
-constexpr bool moves_registers(const Config& c) {
-  return launch_registers(c) < accumulators(c) + other_registers(c) && launch_registers(c) > producer_registers(c);
+constexpr bool moves_registers(const Config& c, bool both = false) {
+  return launch_registers(c) < accumulators(c) + other_registers(c) &&
+         launch_registers(c) > producer_registers(c, both);
 }
 
 /// Why the kernel cannot be built with this config, or null. The device's limits are the host's to check.
@@ -137,6 +147,18 @@ constexpr const char* why_invalid(const Config& c) {
   if (launch_registers(c) < 64) return "blocks_per_sm leaves a thread fewer than 64 registers";
   const int most = moves_registers(c) ? consumer_registers(c) : launch_registers(c);
   if (accumulators(c) + other_registers(c) > most) return "the accumulators need more than the registers of a thread";
+  return nullptr;
+}
+
+/// Why it cannot be that of a kernel of both GEMMs, or null.
+constexpr const char* why_not_both(const Config& c) {
+  if (c.cluster_m > 1) return "one kernel of both GEMMs has no clusters: CLUSTER_SIZE_M has to be 1";
+  if (c.split_k > 1) return "one kernel of both GEMMs does not split K: SPLIT_K has to be 1";
+  if (c.dynamic) return "one kernel of both GEMMs has a fixed order: dynamic has to be 0";
+  const int most = moves_registers(c, true) ? consumer_registers(c, true) : launch_registers(c);
+  if (accumulators(c) + other_registers(c) > most)
+    return "one kernel of both GEMMs needs more registers beside the accumulators than a thread has left";
+  if (c.fuse_combine) return "one kernel of both GEMMs leaves the sum to moe_sum: fuse_combine has to be 0";
   return nullptr;
 }
 

@@ -53,7 +53,7 @@ TimingOptions TimingFlags::timing() const {
 }
 
 void ImplOptions::add_to(CLI::App& app) {
-  app.add_option("--impl", names, "Implementations: three_kernel, merged or both")
+  app.add_option("--impl", names, "Implementations, of three_kernel, merged, and merged_single: merged with both GEMMs in one kernel")
       ->group("Problems")
       ->type_name("LIST")
       ->capture_default_str();

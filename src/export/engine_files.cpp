@@ -73,7 +73,7 @@ void leave_one_row_for_each_M(const Selection& selection, Group& group) {
 }
 
 const StageConfig& config_of(const PipelineConfig& config, bool second) {
-  return config.stages.at(second ? Stage::final : first_gemm(config.impl));
+  return config.stages.at(second ? second_gemm(config.impl) : first_gemm(config.impl));
 }
 
 std::string map_text(const Group& group, bool second) {

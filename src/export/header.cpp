@@ -63,7 +63,8 @@ std::string entry(const Selection& selection, const ReportRow& row, const std::v
                   literal(to_string(problem.routing)), literal(to_string(best.timing.cache)),
                   literal(to_string(best.timing.launch)), literal(to_string(best.config.impl)), best.time.median_us);
   text += fmt::format("     {},\n", stage_initializer(best.config.stages.at(first_gemm(best.config.impl)), keys));
-  return text + fmt::format("     {}}},\n", stage_initializer(best.config.stages.at(Stage::final), keys));
+  return text +
+         fmt::format("     {}}},\n", stage_initializer(best.config.stages.at(second_gemm(best.config.impl)), keys));
 }
 
 }  // namespace

@@ -59,5 +59,8 @@ std::string row_name(const Selection& selection, const ReportRow& row) {
 Stage first_gemm(Impl impl) {
   return tunable_stages_of(impl).front();
 }
+Stage second_gemm(Impl impl) {
+  return tunable_stages_of(impl).back();
+}
 
 }  // namespace moetune

@@ -26,7 +26,8 @@ Selection select_rows(const Report& report, std::optional<Impl> preferred, std::
 /// is added where the selection has several.
 std::string row_name(const Selection& selection, const ReportRow& row);
 
-/// The stage of the first GEMM, gemm1 or gate.
+/// The stages of the first GEMM, gemm1 or gate, and of the second, final. With both in one kernel, mlp for either.
 Stage first_gemm(Impl impl);
+Stage second_gemm(Impl impl);
 
 }  // namespace moetune

@@ -21,7 +21,7 @@ std::string why_left_out(const PipelineConfig& config) {
     if (!reason.empty()) return fmt::format("{}: {}", to_string(stage), reason);
   }
   const int up = config.stages.at(first_gemm(config.impl)).config.at("BLOCK_SIZE_M");
-  const int down = config.stages.at(Stage::final).config.at("BLOCK_SIZE_M");
+  const int down = config.stages.at(second_gemm(config.impl)).config.at("BLOCK_SIZE_M");
   if (up == down) return "";
   return fmt::format("BLOCK_SIZE_M is {} in the first GEMM and {} in the second, and SGLang takes one for both", up,
                      down);

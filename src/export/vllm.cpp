@@ -27,7 +27,7 @@ std::string why_left_out(const PipelineConfig& config) {
 
 std::string note(const PipelineConfig& config) {
   const StageConfig& first = config.stages.at(first_gemm(config.impl));
-  const StageConfig& final = config.stages.at(Stage::final);
+  const StageConfig& final = config.stages.at(second_gemm(config.impl));
   if (first == final) return "";
   return fmt::format("the second GEMM's best config is another, {}; vLLM launches it with the first's",
                      to_label(final));

@@ -29,6 +29,7 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
   for (const auto& [name, value] : config.values())
     if (std::find(kParameters.begin(), kParameters.end(), name) == kParameters.end())
       return fmt::format("the cpu engine has no parameter {}", name);
+  if (stage == Stage::mlp) return "the cpu engine has no kernel of both GEMMs";
   if (!is_tunable(stage)) return fmt::format("stage {} has no config", to_string(stage));
   for (const Range& range : kRanges) {
     const std::optional<int> value = config.find(range.name);
@@ -49,6 +50,7 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
 /// 512 deep and 32 wide stay in the second-level cache. Streaming wins up to some 32 rows per expert (measured on Zen
 /// 4).
 std::vector<Config> first_configs(Stage stage, const Problem& problem, const DeviceInfo& device) {
+  if (stage == Stage::mlp) return {};
   const std::int64_t experts = std::min(problem.E, problem.slots());
   const std::int64_t rows = (problem.slots() + experts - 1) / experts;
   const std::int64_t weight_rows = epilogue_of(stage) == Epilogue::final ? problem.N2 : problem.N1;

@@ -23,6 +23,7 @@ double rows_per_expert(const Problem& problem) {
 }
 
 std::string gemm_kernel_name(Stage stage) {
+  if (stage == Stage::mlp) return "merged_moe_kernel";
   switch (epilogue_of(stage)) {
     case Epilogue::plain:
       return "invoke_fused_moe_kernel";

@@ -17,7 +17,7 @@ GemmShape gemm_shape(Stage stage, const Problem& problem);
 /// On average over the experts that can have any.
 double rows_per_expert(const Problem& problem);
 
-/// The kernels' names: invoke_fused_moe_kernel, merged_moe_gate_kernel, merged_moe_final_kernel.
+/// The kernels' names: invoke_fused_moe_kernel, merged_moe_gate_kernel, merged_moe_final_kernel, merged_moe_kernel.
 std::string gemm_kernel_name(Stage stage);
 
 /// The macros that every engine's GEMM is compiled with, whatever its config: EPILOGUE, ACTIVATION, DTYPE, HAS_BIAS,

@@ -23,6 +23,13 @@ struct TensorBoxes {
   int store_columns = 0, store_rows = 0;  ///< of the output; 0 where it is not stored in boxes
 };
 
+/// The second GEMM of a kernel of both.
+struct SecondGemm {
+  int columns = 0;        ///< output columns of a tile; 0: there is none
+  int rows_expected = 0;  ///< GemmArguments::rows_expected
+  TensorBoxes boxes{};
+};
+
 /// A grouped GEMM's kernel with its launch shape.
 struct KernelPlan {
   KernelSource source;
@@ -37,6 +44,7 @@ struct KernelPlan {
   int blocks_per_sm = 0;       ///< persistent blocks, which walk the tiles; 0: a block for each tile
   bool row_order = false;      ///< second GEMM: writes rows in expert-sorted order, else by slot
   bool fuses_combine = false;  ///< second GEMM: sums over topk too, so that no moe_sum follows
+  SecondGemm second{};         ///< the kernel takes BothGemmsArguments
   TensorBoxes boxes{};         ///< depth 0: the kernel takes GemmArguments, else TensorGemmArguments
 };
 

@@ -27,6 +27,7 @@ mma::Config to_mma_config(const Config& config) {
 std::optional<std::string> why_invalid(const Config& config, Stage stage, const Problem& problem,
                                        const DeviceInfo& device) {
   if (const auto reason = why_parameters_differ("mma", kParameters, config)) return reason;
+  if (stage == Stage::mlp) return "the mma engine has no kernel of both GEMMs";
   const mma::Config c = to_mma_config(config);
   if (const char* reason = mma::why_invalid(c)) return reason;
   if (!runs_on(mma_engine(), device)) return "the mma engine needs an NVIDIA GPU of compute capability 8.0 or later";
@@ -54,6 +55,7 @@ Config make(int m, int n, int k, int group, int warps, int stages) {
 /// rows: arithmetic decides, so the widest tiles whose accumulators fit. Between them tiles as high as the rows there
 /// are.
 std::vector<Config> first_configs(Stage stage, const Problem& problem, const DeviceInfo& device) {
+  if (stage == Stage::mlp) return {};
   const double rows = rows_per_expert(problem);
   std::vector<Config> all;
   auto decode = [&](int m) {

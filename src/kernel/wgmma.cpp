@@ -33,6 +33,17 @@ wgmma::Config to_kernel_config(const Config& config, bool swap_ab) {
           .split_k = config.at("SPLIT_K")};
 }
 
+/// For its `shared` bytes of shared memory.
+std::optional<std::string> why_too_large(const wgmma::Config& c, int shared, const DeviceInfo& device) {
+  if (shared > device.shared_memory_per_block)
+    return fmt::format("needs {} bytes of shared memory, a block has {}", shared, device.shared_memory_per_block);
+  constexpr int kReservedPerBlock = 1024;
+  if (c.blocks_per_sm * (shared + kReservedPerBlock) > device.shared_memory_per_multiprocessor)
+    return fmt::format("{} blocks need {} bytes of shared memory, a multiprocessor has {}", c.blocks_per_sm,
+                       c.blocks_per_sm * (shared + kReservedPerBlock), device.shared_memory_per_multiprocessor);
+  return std::nullopt;
+}
+
 template <bool SwapAb>
 std::optional<std::string> why_invalid(const Config& config, Stage stage, const Problem& problem,
                                        const DeviceInfo& device) {
@@ -42,16 +53,16 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
     if (config.at(flag) < 0 || config.at(flag) > 1) return fmt::format("{} is not 0 or 1", flag);
   const wgmma::Config c = to_kernel_config(config, SwapAb);
   if (const char* reason = wgmma::why_invalid(c)) return reason;
+  if (stage == Stage::mlp) {
+    if (const char* reason = wgmma::why_not_both(c)) return reason;
+    for (const Stage each : {Stage::gate, Stage::final})
+      if (const auto reason = why_invalid<SwapAb>(config, each, problem, device)) return reason;
+    return why_too_large(c, wgmma::smem_bytes(c, wgmma::store_bytes_of_both(c)), device);
+  }
   if (c.fuse_combine && stage != Stage::final) return "fuse_combine is for the second GEMM";
   if (!runs_on(wgmma_engine(), device))
     return fmt::format("the {} engine needs an NVIDIA GPU of compute capability 9.0", kName);
-  const int shared = wgmma::smem_bytes(c, epilogue_of(stage));
-  if (shared > device.shared_memory_per_block)
-    return fmt::format("needs {} bytes of shared memory, a block has {}", shared, device.shared_memory_per_block);
-  constexpr int kReservedPerBlock = 1024;
-  if (c.blocks_per_sm * (shared + kReservedPerBlock) > device.shared_memory_per_multiprocessor)
-    return fmt::format("{} blocks need {} bytes of shared memory, a multiprocessor has {}", c.blocks_per_sm,
-                       c.blocks_per_sm * (shared + kReservedPerBlock), device.shared_memory_per_multiprocessor);
+  if (const auto reason = why_too_large(c, wgmma::smem_bytes(c, epilogue_of(stage)), device)) return reason;
 
   const GemmShape shape = gemm_shape(stage, problem);
   if (stage != Stage::final && problem.M * problem.K / 8 > 0xffffffffll)
@@ -87,9 +98,25 @@ TensorBoxes tensor_boxes(const wgmma::Config& c, Epilogue epilogue) {
   return boxes;
 }
 
+/// The plan of both GEMMs from that of the first.
+KernelPlan plan_both(KernelPlan plan, const wgmma::Config& c, const Problem& problem) {
+  plan.source.path = "kernels/wgmma/both.cu";
+  plan.entry = gemm_kernel_name(Stage::mlp);
+  for (std::string& define : plan.source.defines)
+    if (define.starts_with("KERNEL_NAME=")) define = "KERNEL_NAME=" + plan.entry;
+  plan.source.defines.push_back(fmt::format("HAS_BIAS_2={}", problem.has_b2() ? 1 : 0));
+  plan.shared_bytes = wgmma::smem_bytes(c, wgmma::store_bytes_of_both(c));
+  const std::int64_t column_tiles = (problem.inner() + plan.columns - 1) / plan.columns;
+  plan.second = {.columns = wgmma::out_columns(c, Epilogue::final),
+                 .rows_expected = static_cast<int>(column_tiles) * c.num_consumers,
+                 .boxes = tensor_boxes(c, Epilogue::final)};
+  return plan;
+}
+
 template <bool SwapAb>
 KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem, bool token_tiles) {
   const wgmma::Config c = to_kernel_config(config, SwapAb);
+  if (stage == Stage::mlp) return plan_both(kernel_plan<SwapAb>(config, Stage::gate, problem, token_tiles), c, problem);
   const int columns = wgmma::out_columns(c, epilogue_of(stage));
   KernelPlan plan{.source = {.path = "kernels/wgmma/kernel.cu", .defines = gemm_defines(stage, problem, token_tiles)},
                   .entry = gemm_kernel_name(stage),

@@ -162,6 +162,8 @@ std::string_view to_string(Impl impl) {
       return "three_kernel";
     case Impl::merged:
       return "merged";
+    case Impl::merged_single:
+      return "merged_single";
   }
   return "?";
 }
@@ -178,6 +180,8 @@ std::string_view to_string(Stage stage) {
       return "gate";
     case Stage::final:
       return "final";
+    case Stage::mlp:
+      return "mlp";
     case Stage::combine:
       return "combine";
   }
@@ -310,21 +314,25 @@ void validate(const Problem& problem) {
 }
 
 bool is_tunable(Stage stage) {
-  return stage == Stage::gemm1 || stage == Stage::gate || stage == Stage::final;
+  return stage == Stage::gemm1 || stage == Stage::gate || stage == Stage::final || stage == Stage::mlp;
 }
 
 std::span<const Stage> stages_of(Impl impl) {
   static constexpr std::array kThreeKernel{Stage::route, Stage::gemm1, Stage::activate, Stage::final, Stage::combine};
   static constexpr std::array kMerged{Stage::route, Stage::gate, Stage::final, Stage::combine};
+  static constexpr std::array kMergedSingle{Stage::route, Stage::mlp, Stage::combine};
   if (impl == Impl::three_kernel) return kThreeKernel;
-  return kMerged;
+  if (impl == Impl::merged) return kMerged;
+  return kMergedSingle;
 }
 
 std::span<const Stage> tunable_stages_of(Impl impl) {
   static constexpr std::array kThreeKernel{Stage::gemm1, Stage::final};
   static constexpr std::array kMerged{Stage::gate, Stage::final};
+  static constexpr std::array kMergedSingle{Stage::mlp};
   if (impl == Impl::three_kernel) return kThreeKernel;
-  return kMerged;
+  if (impl == Impl::merged) return kMerged;
+  return kMergedSingle;
 }
 
 Epilogue epilogue_of(Stage stage) {
@@ -337,10 +345,11 @@ Epilogue epilogue_of(Stage stage) {
       return Epilogue::final;
     case Stage::route:
     case Stage::activate:
+    case Stage::mlp:
     case Stage::combine:
       break;
   }
-  throw Error(fmt::format("stage {} is no matrix product and has no epilogue", to_string(stage)));
+  throw Error(fmt::format("stage {} is no single matrix product and has no epilogue", to_string(stage)));
 }
 
 }  // namespace moetune

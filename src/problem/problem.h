@@ -78,9 +78,9 @@ Problem parse_problem_line(std::string_view line);
 /// E, E <= 1024 and M*topk <= 2^24. The message names the size, its value and what would be accepted.
 void validate(const Problem& problem);
 
-/// The two ways to compute it.
-enum class Impl { three_kernel, merged };
-inline constexpr std::array kImpls{Impl::three_kernel, Impl::merged};
+/// The ways to compute it. merged_single is merged with both GEMMs in one kernel.
+enum class Impl { three_kernel, merged, merged_single };
+inline constexpr std::array kImpls{Impl::three_kernel, Impl::merged, Impl::merged_single};
 std::string_view to_string(Impl impl);
 Impl parse_impl(std::string_view name);
 
@@ -90,18 +90,19 @@ Impl parse_impl(std::string_view name);
 ///   activate  silu_and_mul and its kin
 ///   gate      merged_moe_gate_kernel, epilogue gated
 ///   final     merged_moe_final_kernel, or invoke_fused_moe_kernel again: epilogue final
+///   mlp       merged_moe_kernel: gate and final
 ///   combine   moe_sum
-enum class Stage { route, gemm1, activate, gate, final, combine };
-inline constexpr std::array kStages{Stage::route, Stage::gemm1, Stage::activate,
-                                    Stage::gate,  Stage::final, Stage::combine};
+enum class Stage { route, gemm1, activate, gate, final, mlp, combine };
+inline constexpr std::array kStages{Stage::route, Stage::gemm1, Stage::activate, Stage::gate,
+                                    Stage::final, Stage::mlp,   Stage::combine};
 std::string_view to_string(Stage stage);
 Stage parse_stage(std::string_view name);
 bool is_tunable(Stage stage);
 /// The stages of an implementation, in order.
 std::span<const Stage> stages_of(Impl impl);
-/// Its tunable stages, in order: {gemm1, final} or {gate, final}.
+/// Its tunable stages, in order: {gemm1, final}, {gate, final} or {mlp}.
 std::span<const Stage> tunable_stages_of(Impl impl);
-/// The epilogue of a tunable stage.
+/// The epilogue of a tunable stage of one GEMM.
 Epilogue epilogue_of(Stage stage);
 
 }  // namespace moetune

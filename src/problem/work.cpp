@@ -38,6 +38,9 @@ Work stage_work(const Problem& problem, Stage stage, std::int64_t experts_hit) {
       return {.flops = 2 * slots * K * N1, .bytes = kElementBytes * (w1 + M * K + slots * inner)};
     case Stage::final:
       return {.flops = 2 * slots * inner * N2, .bytes = kElementBytes * (w2 + slots * inner + slots * N2)};
+    case Stage::mlp:
+      return {.flops = 2 * slots * K * N1 + 2 * slots * inner * N2,
+              .bytes = kElementBytes * (w1 + w2 + M * K + 2 * slots * inner + slots * N2)};
     case Stage::combine:
       return {.flops = 0, .bytes = kElementBytes * (slots * N2 + M * N2)};
   }

@@ -32,12 +32,12 @@ std::vector<const ReportRow*> rows_between(const Report& report, std::int64_t ab
 
 }  // namespace
 
-std::optional<Comparison> compare(const std::vector<const ReportRow*>& rows) {
+std::optional<Comparison> compare(const std::vector<const ReportRow*>& rows, Impl impl) {
   Comparison comparison;
   GeometricMean speedup, ceiling, fraction;
   double below = 0, above = 0;  // squared half-widths of the logarithms
   for (const ReportRow* row : rows) {
-    if (row->best.config.impl != Impl::merged || !row->best.versus_three_kernel) continue;
+    if (row->best.config.impl != impl || !row->best.versus_three_kernel) continue;
     const Ratio& ratio = *row->best.versus_three_kernel;
     ++comparison.problems;
     speedup.add(ratio.value);
@@ -79,6 +79,9 @@ std::string answer_line(const Report& report) {
     if (comparison->roofline_fraction > 0)
       line += fmt::format(" at {:.2f} of the roofline", comparison->roofline_fraction);
     if (comparison->problems > 1) line += fmt::format(" (geometric means of {} problems)", comparison->problems);
+    if (const auto single = compare(all, Impl::merged_single))
+      line += fmt::format("; merged_single {:.2f}x [{:.2f}, {:.2f}]", single->speedup.value, single->speedup.low,
+                          single->speedup.high);
     return line;
   }
   if (all.empty()) return "no implementation has a verified config: there is nothing to compare";
@@ -88,14 +91,14 @@ std::string answer_line(const Report& report) {
   GeometricMean fraction;
   for (const ReportRow* row : all) {
     if (row->best.config.impl != impl)
-      return "merged and three_kernel were not measured on the same problem: no comparison";
+      return "three_kernel was not measured on the same problem as another implementation: no comparison";
     fraction.add(row->best.roofline_fraction());
   }
   std::string line = fmt::format("{} ran", to_string(impl));
   if (fraction.value() > 0) line += fmt::format(" at {:.2f} of the roofline", fraction.value());
   if (all.size() > 1) line += fmt::format(" (geometric mean of {} problems)", all.size());
   return line + fmt::format("; {} was not measured, so there is no comparison",
-                            to_string(impl == Impl::merged ? Impl::three_kernel : Impl::merged));
+                            to_string(impl == Impl::three_kernel ? Impl::merged : Impl::three_kernel));
 }
 
 }  // namespace moetune

@@ -46,7 +46,7 @@ TextTable table_of(const RowGroup& group) {
                {format_figure(row->gbps())},
                {known(best.roofline_us, fmt::format("{:.1f}", 100 * best.roofline_fraction()))},
                versus_cell(best),
-               {best.config.impl == Impl::merged ? known(best.ceiling, fmt::format("{:.3f}", best.ceiling)) : ""},
+               {best.config.impl != Impl::three_kernel ? known(best.ceiling, fmt::format("{:.3f}", best.ceiling)) : ""},
                {stage_labels(best.config) + (best.verdict.passed ? "" : " NOT VERIFIED")}});
   }
   return table;

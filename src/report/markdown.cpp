@@ -55,7 +55,7 @@ std::string known(double value, int digits) {
 
 std::string table_row(const ReportRow& row) {
   const Best& best = row.best;
-  const bool merged = best.config.impl == Impl::merged;
+  const bool merged = best.config.impl != Impl::three_kernel;
   const std::string versus = best.versus_three_kernel ? ratio_text(*best.versus_three_kernel) : merged ? "–" : "1";
   return fmt::format("| {} | {} | {:.2f} [{:.2f}, {:.2f}] | {} | {} | {} | {} | {} | `{}`{} |\n", best.problem.M,
                      escape(to_string(best.config.impl)), best.time.median_us, best.time.ci_low_us,

@@ -20,10 +20,15 @@ std::vector<const StageConfig*> guesses(const StageSpace& space, std::string_vie
   return result;
 }
 
-/// Pipelines from the guesses of two stages, those with the likeliest parts first.
+/// Pipelines from the guesses of one or two stages, those with the likeliest parts first.
 std::vector<PipelineConfig> combine(Impl impl, std::span<const Stage> stages,
                                     const std::vector<std::vector<const StageConfig*>>& options) {
   std::vector<PipelineConfig> result;
+  if (stages.size() == 1) {
+    for (std::size_t i = 0; i < std::min(options[0].size(), kTries); ++i)
+      result.push_back({.impl = impl, .stages = {{stages[0], *options[0][i]}}});
+    return result;
+  }
   for (std::size_t sum = 0; sum + 1 < options[0].size() + options[1].size() && result.size() < kTries; ++sum)
     for (std::size_t i = 0; i <= sum && i < options[0].size() && result.size() < kTries; ++i)
       if (sum - i < options[1].size())
@@ -61,7 +66,7 @@ Defaults find_defaults(Workbench& bench, Impl impl, const StageSpaces& spaces) {
     if (engine.empty() && !defaults.working.empty()) break;
     std::vector<std::vector<const StageConfig*>> options;
     for (const Stage stage : stages) options.push_back(guesses(spaces.at(stage), engine, bench.options().seed));
-    if (options[0].empty() || options[1].empty()) continue;
+    if (std::any_of(options.begin(), options.end(), [](const auto& of_stage) { return of_stage.empty(); })) continue;
     for (const PipelineConfig& config : combine(impl, stages, options)) {
       if (bench.should_stop()) return defaults;
       bench.prepare({&config, 1});

@@ -170,7 +170,7 @@ class Finals {
               .ceiling = merged_ceiling(problem, hit, bench_.options().ceilings),
               .work = work,
               .versus_three_kernel = {}};
-    if (impl == Impl::merged)
+    if (impl != Impl::three_kernel)
       for (const Entry* other : winners)
         if (other->finalist.config.impl == Impl::three_kernel)
           best.versus_three_kernel = speedup(winner.measured->round_medians(), other->measured->round_medians());
@@ -209,12 +209,16 @@ std::vector<Finalist> join_leaders(Impl impl, const Defaults& defaults, const St
   };
   for (const Default& each : defaults.working) add(each.config, finalists.empty());
 
-  const std::span<const Stage> stages = tunable_stages_of(impl);
-  std::vector<std::pair<double, PipelineConfig>> combinations;
-  for (const auto& [first, first_us] : leaders.at(stages[0]))
-    for (const auto& [second, second_us] : leaders.at(stages[1]))
-      combinations.emplace_back(first_us + second_us,
-                                PipelineConfig{.impl = impl, .stages = {{stages[0], first}, {stages[1], second}}});
+  std::vector<std::pair<double, PipelineConfig>> combinations{{0, {.impl = impl, .stages = {}}}};
+  for (const Stage stage : tunable_stages_of(impl)) {
+    std::vector<std::pair<double, PipelineConfig>> longer;
+    for (const auto& [us, config] : combinations)
+      for (const auto& [leader, leader_us] : leaders.at(stage)) {
+        longer.emplace_back(us + leader_us, config);
+        longer.back().second.stages[stage] = leader;
+      }
+    combinations = std::move(longer);
+  }
   std::stable_sort(combinations.begin(), combinations.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   combinations.resize(std::min(combinations.size(), joins));

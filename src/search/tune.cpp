@@ -25,7 +25,7 @@ constexpr std::size_t kPrepareAhead = 8;  // first guesses of each stage, compil
 /// Tunable stages of the implementations, in pipeline order, each once.
 std::vector<Stage> stages_wanted(const std::vector<Impl>& impls) {
   std::vector<Stage> stages;
-  for (const Stage stage : {Stage::gemm1, Stage::gate, Stage::final})
+  for (const Stage stage : {Stage::gemm1, Stage::gate, Stage::final, Stage::mlp})
     for (const Impl impl : impls) {
       const std::span<const Stage> of_impl = tunable_stages_of(impl);
       if (std::find(of_impl.begin(), of_impl.end(), stage) == of_impl.end()) continue;

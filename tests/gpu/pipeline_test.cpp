@@ -72,6 +72,14 @@ StageConfig for_stage(Stage stage, StageConfig config) {
   return config;
 }
 
+/// Both GEMMs in one kernel with this tile, where the engine has such a kernel.
+std::optional<PipelineConfig> single(StageConfig config) {
+  if (config.engine == "mma") return std::nullopt;
+  for (const auto& [key, value] : {std::pair{"CLUSTER_SIZE_M", 1}, {"dynamic", 0}, {"fuse_combine", 0}, {"SPLIT_K", 1}})
+    config.config.set(key, value);
+  return PipelineConfig{.impl = Impl::merged_single, .stages = {{Stage::mlp, config}}};
+}
+
 PipelineConfig pipeline(Impl impl, const StageConfig& first, const StageConfig& second) {
   const auto stages = tunable_stages_of(impl);
   return {.impl = impl, .stages = {{stages[0], for_stage(stages[0], first)}, {stages[1], second}}};
@@ -101,13 +109,20 @@ void check(const Problem& problem) {
   for (const StageConfig& config : all)
     for (const Stage stage : {Stage::gemm1, Stage::gate, Stage::final})
       kernels.emplace_back(stage, for_stage(stage, config));
+  for (const StageConfig& config : all)
+    if (const auto both = single(config)) kernels.emplace_back(Stage::mlp, both->stages.at(Stage::mlp));
   gpu()->prepare(problem, kernels, [] {});
   for (const Fill fill : {Fill::random, Fill::exact_integer}) {
     const auto workload = gpu()->load(problem, {.fill = fill, .seed = ++seed});
     for (const Impl impl : {Impl::merged, Impl::three_kernel}) {
       const ReferenceRows reference = reference_of(*workload, impl);
+      std::vector<PipelineConfig> pipelines;
       for (std::size_t i = 0; i < all.size(); i++) {
-        const PipelineConfig config = pipeline(impl, all[i], all[(i + 3) % all.size()]);
+        pipelines.push_back(pipeline(impl, all[i], all[(i + 3) % all.size()]));
+        if (impl != Impl::merged) continue;
+        if (const auto both = single(all[i])) pipelines.push_back(*both);
+      }
+      for (const PipelineConfig& config : pipelines) {
         auto built = workload->build(config);
         if (!built && built.failure().reason.find("SPLIT_K is ") != std::string::npos) continue;  // more parts than K
         const Verdict verdict = verify(*workload, built, reference);

@@ -184,6 +184,9 @@ TEST_F(Compiler, EveryHopperKernelCompilesWithoutSpills) {
       with(wgmma_config(8, 64, 128, 6, 1), {{"blocks_per_sm", 2}, {"evict_first", 1}, {"dynamic", 1}}),
       wgmma_config(16, 256, 64, 4, 1), wgmma_config(32, 128, 256, 2, 2), wgmma_config(96, 256, 64, 3, 2),
       with(wgmma_config(128, 128, 64, 3, 2), {{"CLUSTER_SIZE_M", 2}})};
+  const auto for_both = [](const Config& config) {
+    return with(config, {{"CLUSTER_SIZE_M", 1}, {"dynamic", 0}, {"SPLIT_K", 1}});
+  };
   struct Variety {
     Activation activation;
     Bias bias;
@@ -212,6 +215,9 @@ TEST_F(Compiler, EveryHopperKernelCompilesWithoutSpills) {
         kernels.push_back(hopper_kernel(wgmma_engine(), wgmma[i], stage, problem, i == 1));
         kernels.push_back(hopper_kernel(wgmma_swap_ab_engine(), swapped[i], stage, problem, i == 0));
       }
+      const std::size_t i = turn % wgmma.size();
+      kernels.push_back(hopper_kernel(wgmma_engine(), for_both(wgmma[i]), Stage::mlp, problem, i == 1));
+      kernels.push_back(hopper_kernel(wgmma_swap_ab_engine(), for_both(swapped[i]), Stage::mlp, problem, i == 0));
     }
   expect_no_spills(90, sources_of(kernels));
   expect_registers(kernels);

@@ -78,7 +78,8 @@ TEST_P(WgmmaEngines, SayWhyAConfigCannotRun) {
     for (const int value : values)
       EXPECT_NE(why(case_, {{name, value}}).find(name), std::string::npos)
           << name << " = " << value << ": " << why(case_, {{name, value}});
-  EXPECT_EQ(why(case_, {{"SPLIT_K", 2}}), "");
+  EXPECT_EQ(why(case_, {{"SPLIT_K", 1}}), "");
+  EXPECT_NE(why(case_, {{"SPLIT_K", 16}}).find("SPLIT_K keeps"), std::string::npos);  // more than there is room for
   EXPECT_NE(why(case_, {{"SPLIT_K", 2}, {"CLUSTER_SIZE_M", 2}}).find("SPLIT_K does not go with clusters"),
             std::string::npos);
   EXPECT_EQ(why(case_, {{"CLUSTER_SIZE_M", 2}}), "");
@@ -260,6 +261,24 @@ TEST_P(WgmmaEngines, KernelsHaveTheNamesOfTheField) {
                 plan(with(c, {{std::string(name).c_str(), c.at(name) + 1}}), Stage::gate).source)
           << name;
     }
+}
+
+TEST_P(WgmmaEngines, ComputeBothGemmsInOneKernel) {
+  const Config& c = case_.config;
+  const auto why_not = [&](const Config& config) {
+    return engine_.why_invalid(config, Stage::mlp, kQwen, kH200).value_or("");
+  };
+  EXPECT_EQ(why_not(c), "");
+  for (const auto& [key, value] : {std::pair{"CLUSTER_SIZE_M", 2}, {"dynamic", 1}, {"fuse_combine", 1}})
+    EXPECT_NE(why_not(with(c, {{key, value}})).find("one kernel of both GEMMs"), std::string::npos) << key;
+  const KernelPlan plan = engine_.kernel_plan(c, Stage::mlp, kQwen, false);
+  EXPECT_EQ(plan.entry, "merged_moe_kernel");
+  EXPECT_EQ(plan.columns, c.at("BLOCK_SIZE_N") / 2);
+  EXPECT_EQ(plan.second.columns, c.at("BLOCK_SIZE_N"));
+  const std::int64_t gate_tiles = (kQwen.inner() + plan.columns - 1) / plan.columns;
+  EXPECT_EQ(plan.second.rows_expected, gate_tiles * c.at("num_consumers"));
+  for (const Stage stage : {Stage::gate, Stage::final})
+    EXPECT_GE(plan.shared_bytes, engine_.kernel_plan(c, stage, kQwen, false).shared_bytes);
 }
 
 TEST_P(WgmmaEngines, LaunchesAreOfPersistentBlocks) {

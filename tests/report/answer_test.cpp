@@ -42,6 +42,14 @@ TEST(Answer, SeveralProblemsAreGeometricMeans) {
             "roofline (geometric means of 2 problems)");
 }
 
+TEST(Answer, NamesTheSingleKernelWhereItWasMeasured) {
+  ReportRow single = merged_row(16, {1.02, 1.01, 1.03}, 1.09, 0.8);
+  single.best.config.impl = Impl::merged_single;
+  EXPECT_EQ(answer_line(report_of({merged_row(16, {1.08, 1.07, 1.09}, 1.09, 0.87), single})),
+            "merged ran 1.08x [1.07, 1.09] as fast as three_kernel (ceiling 1.09x) at 0.87 of the roofline; "
+            "merged_single 1.02x [1.01, 1.03]");
+}
+
 TEST(Answer, BandsSplitWhereGainsAreQuoted) {
   const Ratio ratio{1.1, 1.0, 1.2};
   const Report report = report_of({merged_row(256, ratio, 1, 1), merged_row(257, ratio, 1, 1),

@@ -25,6 +25,13 @@ TEST(JoinLeaders, TheDefaultThenTheCombinationsByTheirSums) {
                                               {.config = merged(kB, kB)}}));
 }
 
+TEST(JoinLeaders, OfOneStageTheyAreItsLeaders) {
+  const PipelineConfig a{.impl = Impl::merged_single, .stages = {{Stage::mlp, kA}}};
+  const PipelineConfig b{.impl = Impl::merged_single, .stages = {{Stage::mlp, kB}}};
+  EXPECT_EQ(join_leaders(Impl::merged_single, defaults_of(a), {{Stage::mlp, {{kB, 10}, {kA, 11}}}}, 4),
+            (std::vector<Finalist>{{.config = a, .is_default = true}, {.config = b}}));
+}
+
 TEST(JoinLeaders, NoneTwice) {
   const StageLeaders leaders{{Stage::gate, {{kA, 10}}}, {Stage::final, {{kA, 20}}}};
   EXPECT_EQ(join_leaders(Impl::merged, defaults_of(merged(kA, kA)), leaders, 4).size(), 1u);

@@ -116,6 +116,8 @@ void CpuPipeline::run_stage(Stage stage) {
       return multiply(gemms_.at(stage));
     case Stage::activate:
       return activate();
+    case Stage::mlp:  // of no CPU pipeline
+      break;
     case Stage::combine:
       return combine();
   }

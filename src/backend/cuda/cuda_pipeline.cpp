@@ -42,14 +42,14 @@ CudaPipeline::CudaPipeline(std::shared_ptr<Gpu> gpu, const Problem& problem, con
       case Stage::gemm1:
       case Stage::gate:
       case Stage::final:
+      case Stage::mlp:
         add_gemm(stage, config);
         break;
       case Stage::activate:
         add_activate();
         break;
       case Stage::combine:
-        if (!plan_of(Stage::final, config.stages.at(Stage::final)).fuses_combine)
-          add_combine(config.stages.at(Stage::final));
+        add_combine(config);
         break;
     }
   }
@@ -92,18 +92,13 @@ void CudaPipeline::add_route(const PipelineConfig& config) {
   add(Stage::route, launch);
 }
 
-void CudaPipeline::add_gemm(Stage stage, const PipelineConfig& config) {
-  const KernelPlan plan = plan_of(stage, config.stages.at(stage));
+GemmArguments CudaPipeline::gemm_arguments(Stage stage, const KernelPlan& plan, std::size_t table) const {
   const Epilogue epilogue = epilogue_of(stage);
   const bool second = epilogue == Epilogue::final;
-  const std::size_t t = table_of(stage);
   const Buffer& bias = second ? buffers_.b2 : buffers_.b1;
   const Buffer& out = second ? buffers_.cache3 : epilogue == Epilogue::gated ? buffers_.cache2 : buffers_.cache1;
   const GemmShape shape = gemm_shape(stage, problem_);
-  const std::int64_t row_tiles =
-      token_tiles_ ? problem_.slots() : tile_bound(problem_.slots(), problem_.E, plan.block_m);
-
-  const GemmArguments arguments{
+  return {
       .a = (second ? buffers_.cache2 : buffers_.hidden).as<const unsigned short>(),
       .weights = (second ? buffers_.w2 : buffers_.w1).as<const unsigned short>(),
       .bias = bias.as<const unsigned short>(),
@@ -111,15 +106,17 @@ void CudaPipeline::add_gemm(Stage stage, const PipelineConfig& config) {
       .routing_weights = buffers_.topk_weights.as<const float>(),
       .row_weights = (token_tiles_ ? buffers_.topk_weights : buffers_.row_weights).as<const float>(),
       .sorted_slots = token_tiles_ ? nullptr : buffers_.sorted_slots.as<const int>(),
-      .tiles = token_tiles_ ? nullptr : buffers_.tiles[t].as<const RowTile>(),
-      .tile_count = buffers_.tile_counts.as<const int>() + t,
-      .tile_bound = static_cast<int>(row_tiles),
-      .progress = buffers_.progress.as<int>() + 2 * t,
+      .tiles = token_tiles_ ? nullptr : buffers_.tiles[table].as<const RowTile>(),
+      .tile_count = buffers_.tile_counts.as<const int>() + table,
+      .tile_bound = static_cast<int>(row_tiles(plan)),
+      .progress = buffers_.progress.as<int>() + 2 * table,
       .partials = buffers_.partials.as<float>(),
       .parts_done = buffers_.parts_done.as<int>(),
       .combined = buffers_.out.as<unsigned short>(),
       .slot_rows = token_tiles_ ? nullptr : buffers_.slot_rows.as<const int>(),
       .arrivals = buffers_.arrivals.as<int>(),
+      .rows_done = buffers_.rows_done.as<int>(),
+      .rows_expected = plan.second.rows_expected,
       .topk_ids = buffers_.topk_ids.as<const int>(),
       .slots = static_cast<int>(problem_.slots()),
       .topk = static_cast<int>(problem_.topk),
@@ -128,8 +125,21 @@ void CudaPipeline::add_gemm(Stage stage, const PipelineConfig& config) {
       .weight_rows = static_cast<int>(shape.weight_rows),
       .out_columns = static_cast<int>(shape.out_columns),
   };
-  std::int64_t blocks =
-      row_tiles * ((shape.out_columns + plan.columns - 1) / plan.columns) * plan.cluster * plan.split_k;
+}
+
+std::int64_t CudaPipeline::row_tiles(const KernelPlan& plan) const {
+  return token_tiles_ ? problem_.slots() : tile_bound(problem_.slots(), problem_.E, plan.block_m);
+}
+
+void CudaPipeline::add_gemm(Stage stage, const PipelineConfig& config) {
+  const KernelPlan plan = plan_of(stage, config.stages.at(stage));
+  const bool both = stage == Stage::mlp;
+  const auto column_tiles = [&](Stage gemm, int columns) {
+    return (gemm_shape(gemm, problem_).out_columns + columns - 1) / columns;
+  };
+  std::int64_t columns = column_tiles(both ? Stage::gate : stage, plan.columns);
+  if (both) columns += column_tiles(Stage::final, plan.second.columns);
+  std::int64_t blocks = row_tiles(plan) * columns * plan.cluster * plan.split_k;
   if (plan.blocks_per_sm > 0)
     blocks =
         std::min<std::int64_t>(blocks, gpu_->info().multiprocessors * plan.blocks_per_sm / plan.cluster * plan.cluster);
@@ -139,10 +149,15 @@ void CudaPipeline::add_gemm(Stage stage, const PipelineConfig& config) {
                 .block = static_cast<unsigned>(plan.threads),
                 .shared_bytes = static_cast<unsigned>(shared),
                 .cluster = static_cast<unsigned>(plan.cluster)};
-  if (plan.boxes.depth > 0)
-    launch.set_arguments(with_tensors(arguments, stage, plan.boxes));
+  const std::size_t table = table_of(stage);
+  if (both)
+    launch.set_arguments(BothGemmsArguments{
+        .first = with_tensors(gemm_arguments(Stage::gate, plan, table), Stage::gate, plan.boxes),
+        .second = with_tensors(gemm_arguments(Stage::final, plan, table), Stage::final, plan.second.boxes)});
+  else if (plan.boxes.depth > 0)
+    launch.set_arguments(with_tensors(gemm_arguments(stage, plan, table), stage, plan.boxes));
   else
-    launch.set_arguments(arguments);
+    launch.set_arguments(gemm_arguments(stage, plan, table));
   add(stage, std::move(launch));
 }
 
@@ -211,8 +226,11 @@ void CudaPipeline::add_activate() {
   add(Stage::activate, std::move(launch));
 }
 
-void CudaPipeline::add_combine(const StageConfig& final) {
-  const bool by_row = !token_tiles_ && plan_of(Stage::final, final).row_order;
+void CudaPipeline::add_combine(const PipelineConfig& config) {
+  const Stage last = tunable_stages_of(config.impl).back();
+  const KernelPlan plan = plan_of(last, config.stages.at(last));
+  if (plan.fuses_combine) return;
+  const bool by_row = !token_tiles_ && plan.row_order;
   // Few tokens: small blocks, so that the loads are spread over many SMs.
   const std::int64_t pieces = problem_.M * problem_.N2 / 8;
   const unsigned threads = pieces < 64 * 1024 ? 64 : kElementwiseThreads;

@@ -30,11 +30,13 @@ class CudaPipeline final : public Pipeline {
   void add(Stage stage, Launch launch);
   void add_route(const PipelineConfig& config);
   void add_gemm(Stage stage, const PipelineConfig& config);
+  GemmArguments gemm_arguments(Stage stage, const KernelPlan& plan, std::size_t table) const;
+  std::int64_t row_tiles(const KernelPlan& plan) const;  ///< at most
   int shared_bytes(Stage stage, const PipelineConfig& config) const;
   KernelPlan plan_of(Stage stage, const StageConfig& config) const;
   TensorGemmArguments with_tensors(const GemmArguments& arguments, Stage stage, const TensorBoxes& boxes) const;
   void add_activate();
-  void add_combine(const StageConfig& final);
+  void add_combine(const PipelineConfig& config);
 
   /// The launches of one stage, or of all; the first waits for what is ahead of it in the stream.
   std::vector<Launch> launches(std::optional<Stage> stage) const;

@@ -57,6 +57,7 @@ std::vector<std::int64_t> ProblemBuffers::sizes(const Problem& p) {
           4 * static_cast<std::int64_t>(sizeof(int)),
           kPartialBytes,
           kPartCounters * static_cast<std::int64_t>(sizeof(int)),
+          tile_bound(slots, p.E, kLeastBlockM) * static_cast<std::int64_t>(sizeof(int)),
           p.M * ((p.N2 + kLeastFusedColumns - 1) / kLeastFusedColumns) * static_cast<std::int64_t>(sizeof(int)),
           2 * slots * p.N1,
           2 * slots * p.inner(),
@@ -67,12 +68,17 @@ std::vector<std::int64_t> ProblemBuffers::sizes(const Problem& p) {
 
 ProblemBuffers::ProblemBuffers(const Driver& driver, const Problem& problem) {
   const std::vector<std::int64_t> bytes = sizes(problem);
-  Buffer* const members[] = {
-      &hidden,         &w1,           &b1,        &w2,          &b2,       &topk_ids, &topk_weights, &block_counts,
-      &expert_offsets, &sorted_slots, &slot_rows, &row_weights, &tiles[0], &tiles[1], &tile_counts,  &progress,
-      &partials,       &parts_done,   &arrivals,  &cache1,      &cache2,   &cache3,   &out,          &scan};
+  Buffer* const members[] = {&hidden,       &w1,           &b1,
+                             &w2,           &b2,           &topk_ids,
+                             &topk_weights, &block_counts, &expert_offsets,
+                             &sorted_slots, &slot_rows,    &row_weights,
+                             &tiles[0],     &tiles[1],     &tile_counts,
+                             &progress,     &partials,     &parts_done,
+                             &rows_done,    &arrivals,     &cache1,
+                             &cache2,       &cache3,       &out,
+                             &scan};
   for (std::size_t i = 0; i < bytes.size(); i++) *members[i] = Buffer(driver, static_cast<std::size_t>(bytes[i]));
-  for (const Buffer* counters : {&progress, &parts_done, &arrivals})
+  for (const Buffer* counters : {&progress, &parts_done, &arrivals, &rows_done})
     counters->upload(std::span<const int>(std::vector<int>(counters->bytes() / sizeof(int))));
 }
 

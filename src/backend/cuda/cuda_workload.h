@@ -30,7 +30,7 @@ RouteShape route_shape(const Problem& problem);
 struct ProblemBuffers {
   Buffer hidden, w1, b1, w2, b2, topk_ids, topk_weights;
   Buffer block_counts, expert_offsets, sorted_slots, slot_rows, row_weights, tiles[2], tile_counts, progress, partials,
-      parts_done, arrivals;
+      parts_done, arrivals, rows_done;
   Buffer cache1, cache2, cache3, out;
   Buffer scan;
 
