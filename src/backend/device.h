@@ -67,6 +67,10 @@ class Device {
 
   virtual const DeviceInfo& info() const = 0;
 
+  /// Seconds of load after which the device runs at the clocks that it keeps while the load lasts; 0 where a rest
+  /// before it makes no difference.
+  virtual double settle_seconds() const = 0;
+
   /// Measures streaming read bandwidth and the matrix rate; takes about a second.
   virtual Ceilings measure_ceilings() = 0;
 

@@ -73,6 +73,9 @@ class Loaded {
   Clock clock() {
     return [this] { return device.seconds(); };
   }
+  Rest rest() {
+    return [this](double seconds) { device.rest(seconds); };
+  }
 
   Problem problem = small_problem();
   DataSpec data = {.fill = Fill::random, .seed = 7};

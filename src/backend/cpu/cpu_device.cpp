@@ -93,6 +93,8 @@ class CpuDevice final : public Device {
 
   const DeviceInfo& info() const override { return host_.info(); }
 
+  double settle_seconds() const override { return 0; }
+
   Ceilings measure_ceilings() override {
     return {.read_bytes_per_s = measure_read(), .matrix_flops_per_s = measure_matrix()};
   }

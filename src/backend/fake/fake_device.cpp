@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -20,12 +21,18 @@ struct FakeDevice::State {
   std::set<std::pair<Stage, StageConfig>> compiled;
   std::vector<Visit> visits;
   double now_s = 0;
+  double load_s = 0;  // of samples without a rest, up to settle_s
   std::uint64_t samples_drawn = 0;
   std::uint64_t runs = 0;
   bool is_lost = false;
 
   void compile(Stage stage, const StageConfig& config) {
-    if (compiled.emplace(stage, config).second) now_s += spec.compile_s;
+    if (compiled.emplace(stage, config).second) rest(spec.compile_s);
+  }
+
+  void rest(double seconds) {
+    now_s += seconds;
+    load_s = std::max(0.0, load_s - seconds);
   }
 
   std::optional<Fault> fault_of(Stage stage, const StageConfig& config) const {
@@ -44,7 +51,9 @@ struct FakeDevice::State {
   double sample(double us) {
     const float noise = near_normal(random_bits(mix_bits(spec.seed), ++samples_drawn), 1.0f);
     us *= (1 + spec.drift_per_s * now_s) * std::exp(spec.noise * static_cast<double>(noise));
+    if (spec.settle_s > 0) us *= 1 + spec.throttle * load_s / spec.settle_s;
     now_s += us * 1e-6;
+    load_s = std::min(spec.settle_s, load_s + us * 1e-6);
     return us;
   }
 };
@@ -148,7 +157,7 @@ Result<OutputScan> FakePipeline::run() {
   if (state_.has_fault(config_, Fault::timeout))
     return Failure{.outcome = Outcome::timeout, .reason = "planted: hangs"};
 
-  state_.now_s += whole_us() * 1e-6;
+  state_.rest(whole_us() * 1e-6);  // a run between poisoning and reading back is no lasting load
   ++state_.runs;
   output_ = workload_.correct_output(config_.impl);
   std::uint16_t& middle = output_[output_.size() / 2];
@@ -191,9 +200,12 @@ Result<std::vector<double>> FakePipeline::time_stage(Stage stage, int n, const T
 
 Result<std::vector<double>> FakePipeline::take(std::optional<Stage> stage, double us, int n) {
   if (state_.is_lost) return lost();
-  state_.visits.push_back({.config = config_, .stage = stage, .samples = n, .data_seed = workload_.data().seed});
+  FakeDevice::Visit visit{.config = config_, .stage = stage, .samples = n, .data_seed = workload_.data().seed};
+  visit.start_s = state_.now_s;
   std::vector<double> times;
   for (int i = 0; i < n; ++i) times.push_back(state_.sample(us));
+  visit.end_s = state_.now_s;
+  state_.visits.push_back(std::move(visit));
   if (state_.has_fault(config_, Fault::nan_time)) times.back() = std::numeric_limits<double>::quiet_NaN();
   return times;
 }
@@ -241,6 +253,10 @@ const DeviceInfo& FakeDevice::info() const {
   return state_->info;
 }
 
+double FakeDevice::settle_seconds() const {
+  return state_->spec.settle_s;
+}
+
 Ceilings FakeDevice::measure_ceilings() {
   return {.read_bytes_per_s = 1e9, .matrix_flops_per_s = 1e10};
 }
@@ -270,6 +286,10 @@ std::unique_ptr<Workload> FakeDevice::load(const Problem& problem, const DataSpe
 
 double FakeDevice::seconds() const {
   return state_->now_s;
+}
+
+void FakeDevice::rest(double seconds) {
+  state_->rest(seconds);
 }
 
 const std::vector<FakeDevice::Visit>& FakeDevice::visits() const {

@@ -43,6 +43,8 @@ struct FakeSpec {
   double noise = 0;         ///< relative standard deviation of a sample
   double drift_per_s = 0;   ///< all times grow by this share in a second of simulated time
   double compile_s = 0.03;  ///< simulated, for each config of each stage once
+  double throttle = 0;      ///< under lasting load all times are longer by this share …
+  double settle_s = 0;      ///< … which comes evenly over so many seconds of samples, and goes so when there are none
   std::uint64_t seed = 1;   ///< of the noise
   std::int64_t memory_bytes = std::int64_t{1} << 30;
 };
@@ -55,6 +57,7 @@ class FakeDevice : public Device {
   ~FakeDevice() override;
 
   const DeviceInfo& info() const override;
+  double settle_seconds() const override;
   Ceilings measure_ceilings() override;
   void prepare(const Problem& problem, std::span<const std::pair<Stage, StageConfig>> configs,
                const std::function<void()>& done) override;
@@ -63,6 +66,8 @@ class FakeDevice : public Device {
 
   /// Simulated seconds since the start.
   double seconds() const;
+  /// Lets simulated time pass with nothing running.
+  void rest(double seconds);
 
   /// A call for samples, as it came.
   struct Visit {
@@ -70,6 +75,7 @@ class FakeDevice : public Device {
     std::optional<Stage> stage;  ///< empty: the whole pipeline
     int samples = 0;
     std::uint64_t data_seed = 0;
+    double start_s = 0, end_s = 0;  ///< in simulated time; what lies between two visits is no load
   };
   const std::vector<Visit>& visits() const;
 

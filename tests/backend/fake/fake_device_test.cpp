@@ -58,6 +58,22 @@ TEST(FakeDevice, BuildingFailsWithAReason) {
   EXPECT_EQ(outcome(merged(fake_config(16, 16, 1), fake_config(64, 64, 4))), Outcome::out_of_memory);
 }
 
+TEST(FakeDevice, IsSlowerUnderLastingLoadAndRecoversInRests) {
+  Loaded loaded({.time_us = small_bowl(), .throttle = 0.2, .settle_s = 0.1});
+  const auto pipeline = std::move(loaded.build(kPipeline).value());
+  ASSERT_TRUE(pipeline->run());
+  EXPECT_EQ(loaded.device.settle_seconds(), 0.1);
+  const std::vector<double> times = pipeline->time(2000, {}).value();
+  EXPECT_TRUE(std::is_sorted(times.begin(), times.end()));
+  EXPECT_NEAR(times.back(), 1.2 * times.front(), 1e-6);
+  const auto next_us = [&] { return pipeline->time(1, {}).value().front(); };
+  EXPECT_NEAR(next_us(), 1.2 * times.front(), 1e-6);
+  loaded.device.rest(0.05);
+  EXPECT_NEAR(next_us(), 1.1 * times.front(), 1e-6);
+  loaded.device.rest(1);
+  EXPECT_NEAR(next_us(), times.front(), 1e-6);
+}
+
 TEST(FakeDevice, AStickyFaultTakesTheDeviceWithIt) {
   Loaded loaded({.time_us = small_bowl(), .faults = {{{Stage::gate, fake_config(16, 16, 1)}, Fault::sticky_fault}}});
   const auto sound = std::move(loaded.build(kPipeline).value());
