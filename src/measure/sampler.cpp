@@ -8,11 +8,12 @@
 namespace moetune {
 namespace {
 
-constexpr double kWarmUpUs = 1000;  // warm up for at least this long …
-constexpr int kWarmUpSamples = 10;  // … or so many samples
-constexpr double kDearUs = 1e6;     // a warm-up sample longer than this is not thrown away
-constexpr double kHopeless = 3.0;   // of the incumbent's time: one sample after the warm-up is enough to tell
-constexpr double kBehind = 1.25;    // of the incumbent's time: kBehindSamples are enough to tell
+constexpr double kWarmUpUs = 1000;    // warm up for at least this long …
+constexpr int kWarmUpSamples = 10;    // … or so many samples
+constexpr double kMostAtOnce = 1000;  // samples asked of a timer, which keeps events for each
+constexpr double kDearUs = 1e6;       // a warm-up sample longer than this is not thrown away
+constexpr double kHopeless = 3.0;     // of the incumbent's time: one sample after the warm-up is enough to tell
+constexpr double kBehind = 1.25;      // of the incumbent's time: kBehindSamples are enough to tell
 constexpr int kBehindSamples = 10;
 
 /// A candidate on its way through the rounds.
@@ -21,14 +22,13 @@ class Runner {
   Runner(const Candidate& candidate, const SamplingRule& rule, const SamplingContext& context)
       : candidate_(candidate), rule_(rule), context_(context) {}
 
-  /// Untimed samples that also size the batches. A sample longer than a second and than the cap is warm enough, as
-  /// verification ran the pipeline twice, and too dear to throw away: it counts, unless it has to be paired.
-  void warm_up(int rounds, bool alone, const Pipeline*& last_run) {
-    const double start = context_.clock();
+  /// Untimed samples for `lead_in_s` at least, which also size the batches. A sample longer than a second and than the
+  /// cap is warm enough, as verification ran the pipeline twice, and too dear to throw away: it counts, unless it has
+  /// to be paired.
+  void warm_up(int rounds, bool alone, double lead_in_s, const Pipeline*& last_run) {
     const std::vector<double> first = take(1, last_run);
     if (failure_) return;
     double typical_us = first.front();
-    double seconds_each = context_.clock() - start;
     if (rule_.incumbent_us && typical_us > kHopeless * *rule_.incumbent_us) return;  // a visit of one sample decides
     if (alone && typical_us >= std::max(kDearUs, rule_.max_seconds * 1e6)) {
       keep(first);
@@ -36,19 +36,25 @@ class Runner {
     }
     const int more = static_cast<int>(std::min(kWarmUpUs / typical_us, double{kWarmUpSamples})) - 1;
     if (more > 0) {
-      const double again = context_.clock();
       typical_us = median(take(more, last_run));
       if (failure_) return;
-      seconds_each = (context_.clock() - again) / more;
     }
+    load(lead_in_s - spent_s_, last_run);
     const int needed = std::max((rule_.min_samples + rounds - 1) / rounds,
                                 static_cast<int>(std::min(rule_.visit_seconds * 1e6 / typical_us, 1e6)));
-    const double affordable = rule_.max_seconds / rounds / std::max(seconds_each, 1e-9);
+    const double visit_s = (rule_.max_seconds - spent_s_) / rounds - rule_.settle_seconds - rule_.rest_seconds;
+    const double affordable = std::max(0.0, visit_s) / std::max(seconds_each_, 1e-9);
     batch_ = std::max(1, std::min({needed, rule_.max_samples / rounds, static_cast<int>(std::min(affordable, 1e6))}));
   }
 
   void visit(const Pipeline*& last_run) {
-    if (rule_.rest_seconds > 0) context_.rest(rule_.rest_seconds);
+    if (rule_.rest_seconds > 0) {
+      const double start = context_.clock();
+      context_.rest(rule_.rest_seconds);
+      spent_s_ += context_.clock() - start;
+    }
+    load(rule_.settle_seconds, last_run);
+    if (failure_) return;
     const std::vector<double> samples = take(batch_, last_run);
     if (!failure_) keep(samples);
   }
@@ -101,11 +107,22 @@ class Runner {
     all_.insert(all_.end(), samples.begin(), samples.end());
   }
 
+  /// As many samples as come nearest to `seconds`, none of them kept.
+  void load(double seconds, const Pipeline*& last_run) {
+    while (!failure_ && seconds_each_ > 0 && seconds >= seconds_each_ / 2) {
+      const double before = spent_s_;
+      take(static_cast<int>(std::clamp(std::round(seconds / seconds_each_), 1.0, kMostAtOnce)), last_run);
+      seconds -= spent_s_ - before;
+    }
+  }
+
   /// `n` samples, or a failure_.
   std::vector<double> take(int n, const Pipeline*& last_run) {
     const double start = context_.clock();
     Result<std::vector<double>> times = time(n, last_run);
-    spent_s_ += context_.clock() - start;
+    const double seconds = context_.clock() - start;
+    spent_s_ += seconds;
+    seconds_each_ = seconds / n;
     if (!times) {
       failure_ = times.failure();
       return {};
@@ -137,6 +154,7 @@ class Runner {
   const SamplingContext& context_;
   int batch_ = 1;
   double spent_s_ = 0;
+  double seconds_each_ = 0;  // of the samples taken last, flushes included
   std::vector<std::vector<double>> rounds_us_;
   std::vector<double> all_;
   Summary summary_;
@@ -146,24 +164,56 @@ class Runner {
 
 }  // namespace
 
-SamplingRule screening(int rung) {
+// What is compared has to be sampled in one power state, and what is reported in the one that lasts.
+//
+// - Screening samples a config alone, for 0.1 s at most, after its verification has left the GPU idle: each in a burst,
+//   all alike. The rungs above it are compared among themselves only.
+// - Races and finals go on without a pause, by turns in short visits, at the clocks that their mix draws; the lead-in
+//   has brought the GPU there before the first round. Rests would rank finalists at clocks that they do not keep. To
+//   let each settle by itself would take 20 s for a dozen of them. What one gains by drawing less power than the others
+//   shows in the figures that are reported, for which winner and default meet again.
+// - Reported figures are those of a GPU that runs this one pipeline and nothing else, all the time.
+
+SamplingRule screening(int rung, double settle_seconds) {
   const int times = rung <= 0 ? 1 : rung == 1 ? 3 : 9;
   return {.relative_half_width = rung <= 0   ? 0.02
                                  : rung == 1 ? 0.01
                                              : 0.005,
           .min_samples = 6 * times,  // fewer than 6 have no 95 % interval
           .max_samples = 40 * times,
-          .max_seconds = 0.1 * times};
+          .max_seconds = 0.1 * times,
+          .lead_in_seconds = rung <= 0 ? 0 : settle_seconds};
 }
 
-SamplingRule finals() {
-  return {};
+SamplingRule finals(double settle_seconds) {
+  return {.lead_in_seconds = settle_seconds};
 }
 
-SamplingRule reporting(Backend backend) {
-  // Back to back for 0.1 s, a GPU comes under its power limit within the visit, as it does when it serves.
-  constexpr double kVisit = 0.1;
-  return {.visit_seconds = kVisit, .rest_seconds = backend == Backend::cuda ? kVisit : 0};
+SamplingRule reporting(double settle_seconds) {
+  constexpr int kRounds = 9;  // that there are usually: settling comes on top of the samples' time
+  return {.max_seconds = 1.5 + kRounds * settle_seconds,
+          .visit_seconds = 0.2,
+          .lead_in_seconds = settle_seconds,  // where `shortened` leaves little of the settling
+          .settle_seconds = settle_seconds};
+}
+
+SamplingRule bursts() {
+  constexpr int kLeast = 3;  // samples of a burst, however long
+  return {.relative_half_width = 0.02,
+          .min_samples = kLeast * kBurstRounds,
+          .max_samples = 20 * kBurstRounds,
+          .max_seconds = 1,
+          .visit_seconds = 0.03,
+          .rest_seconds = 0.1};
+}
+
+SamplingRule shortened(SamplingRule rule, double seconds, std::size_t candidates, int rounds) {
+  const double each = seconds / static_cast<double>(std::max<std::size_t>(candidates, 1));
+  rule.max_seconds = std::min(rule.max_seconds, each);
+  rule.lead_in_seconds = std::min(rule.lead_in_seconds, seconds / 4);
+  rule.settle_seconds = std::min(rule.settle_seconds, each / 2 / rounds);
+  rule.rest_seconds = std::min(rule.rest_seconds, each / 2 / rounds);
+  return rule;
 }
 
 std::vector<double> Measurement::round_medians() const {
@@ -184,8 +234,9 @@ std::vector<Result<Measurement>> sample(std::span<const Candidate> candidates, i
 
   const Pipeline* last_run = nullptr;
   bool interrupted = false;
+  const double lead_in_s = rule.lead_in_seconds / static_cast<double>(std::max<std::size_t>(count, 1));
   for (Runner& runner : runners)
-    if (!(interrupted = interrupted || context.stop())) runner.warm_up(rounds, alone, last_run);
+    if (!(interrupted = interrupted || context.stop())) runner.warm_up(rounds, alone, lead_in_s, last_run);
 
   bool open = count > 0;
   for (std::size_t round = 0; open && !interrupted; ++round) {

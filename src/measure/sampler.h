@@ -20,22 +20,32 @@ struct SamplingRule {
   int max_samples = 400;               ///< stop here in any case ("cap"),
   double max_seconds = 1.5;       ///< or when the candidate has taken this long, warm-up and flushes included ("cap")
   double visit_seconds = 0.0005;  ///< a visit samples for at least this long, where the caps leave room
-  /// Idle before each visit. A GPU under load for seconds runs into its power limit and slows down by 15 % and more, by
-  /// how much depending on what ran before; rests give all candidates the same state to start from.
-  double rest_seconds = 0;
+  // A GPU at its power limit is 15 % slower and more, by how much depends on what runs, and it takes a while to get
+  // there and back. These three say in which of its states the samples are taken; they count towards max_seconds.
+  double lead_in_seconds = 0;  ///< untimed load before the first round: all candidates by turns, each its share
+  double settle_seconds = 0;   ///< untimed load before the samples of a visit: of the candidate itself
+  double rest_seconds = 0;     ///< idle before each visit
   /// The time to beat: stop ("behind") where all samples are more than 3 times as slow, or 10 and more have their lower
   /// quartile 1.25 times as slow.
   std::optional<double> incumbent_us = std::nullopt;
 };
 
+// Rules for the purposes there are. `settle_seconds` is the device's.
+
 /// For telling the hopeless from the hopeful: an interval of 2 % or about 0.1 s. Each rung up takes three times the
 /// samples.
-SamplingRule screening(int rung = 0);
+SamplingRule screening(int rung = 0, double settle_seconds = 0);
 /// For choosing among finalists: an interval of 0.5 % or 1.5 s.
-SamplingRule finals();
-/// For the figures that are reported, of a pipeline or of its stages: as finals(), in visits of 0.1 s, on a GPU each
-/// after as long a rest.
-SamplingRule reporting(Backend backend);
+SamplingRule finals(double settle_seconds = 0);
+/// For the figures that are reported: as finals(), under lasting load of each candidate's own, in visits of 0.2 s.
+SamplingRule reporting(double settle_seconds = 0);
+/// For what a pipeline takes now and then: a few samples within 30 ms after a rest of 0.1 s. For kBurstRounds.
+SamplingRule bursts();
+inline constexpr int kBurstRounds = 5;
+
+/// The rule for `candidates` that may take so many seconds in all, over so many rounds. What brings the device into its
+/// state keeps at most a part of them.
+SamplingRule shortened(SamplingRule rule, double seconds, std::size_t candidates, int rounds);
 
 /// What to time: a verified pipeline as a whole, or one stage of it.
 struct Candidate {
@@ -59,12 +69,13 @@ struct SamplingContext {
   std::function<bool()> stop = [] { return false; };  ///< asked between visits; ends the sampling ("interrupted")
 };
 
-/// THE sampling procedure. After a warm-up the candidates are visited in rounds; round r starts with candidate r mod n
-/// and goes round from there, so that drift of clocks and temperature falls on all alike and none is always first. A
-/// visit takes several samples where they are short. All take part in every round until each has its interval or has
-/// met its cap, and in at least `rounds` rounds unless time runs out (then in two, or in one if alone), so that round i
-/// of one can be paired with round i of another. A candidate that fails, or whose timer returns anything but positive
-/// finite times, drops out with its reason and leaves the others undisturbed.
+/// THE sampling procedure. After a warm-up, which is longer where the rule leads in, the candidates are visited in
+/// rounds; round r starts with candidate r mod n and goes round from there, so that drift of clocks and temperature
+/// falls on all alike and none is always first. A visit takes several samples where they are short. All take part in
+/// every round until each has its interval or has met its cap, and in at least `rounds` rounds unless time runs out
+/// (then in two, or in one if alone), so that round i of one can be paired with round i of another. A candidate that
+/// fails, or whose timer returns anything but positive finite times, drops out with its reason and leaves the others
+/// undisturbed.
 ///
 /// Before a stage is timed alone its pipeline is run, if another ran since: pipelines may share their intermediates.
 std::vector<Result<Measurement>> sample(std::span<const Candidate> candidates, int rounds, const SamplingRule& rule,

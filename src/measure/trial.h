@@ -46,7 +46,8 @@ struct Best {
   DataSpec data;
   TimingOptions timing;
   std::int64_t experts_hit = 0;
-  Summary time;                          ///< whole pipeline
+  Summary time;                          ///< whole pipeline, under lasting load
+  std::optional<Summary> burst;          ///< the same after a rest; only where that can differ
   std::map<Stage, Summary> stage_times;  ///< each stage timed alone
   Verdict verdict;
   double roofline_us = 0;

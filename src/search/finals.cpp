@@ -11,7 +11,8 @@ namespace {
 constexpr int kRounds = 9;            // enough pairs for an interval of their ratio
 constexpr double kTieMargin = 1.005;  // closer than this is a tie, however narrow the interval
 constexpr int kStageRounds = 3;
-constexpr double kFreshShare = 0.5;  // of the time for the finals
+constexpr double kFreshShare = 0.5;  // of the time for the finals, and again of what is left then
+constexpr double kBurstShare = 0.9;  // of what is left after these: stages alone take little
 
 /// A finalist that was built and verified.
 struct Entry {
@@ -19,16 +20,6 @@ struct Entry {
   Attempt attempt;
   std::optional<Measurement> measured;
 };
-
-/// The rule, shortened where the time left for `count` candidates of `rounds` visits each demands it; rests give way
-/// first.
-SamplingRule shortened(SamplingRule rule, std::optional<double> seconds, std::size_t count, int rounds) {
-  if (!seconds || count == 0) return rule;
-  const double each = *seconds / static_cast<double>(count);
-  rule.rest_seconds = std::min(rule.rest_seconds, each / 2 / rounds);
-  rule.max_seconds = std::min(rule.max_seconds, each - rounds * rule.rest_seconds);
-  return rule;
-}
 
 class Finals {
  public:
@@ -38,7 +29,7 @@ class Finals {
 
   FinalsResult run(const std::vector<std::pair<Impl, std::vector<Finalist>>>& finalists, const DataSpec& fresh) {
     std::vector<Entry> entries = enter(finalists);
-    measure(entries, finals(), seconds_left(kFreshShare), "finals", finalists.size() * 2);
+    measure(entries, finals(bench_.settle_seconds()), "finals", finalists.size() * 2);
     if (bench_.should_stop()) return {};
 
     std::vector<std::vector<Entry>> ranked;  // for each implementation, the winner first
@@ -47,13 +38,15 @@ class Finals {
     bench_.refill(fresh);
     std::vector<Entry> last = verify_on_fresh_data(ranked);
     ranked.clear();
-    measure(last, reporting(bench_.device().backend), seconds_left(kFreshShare), "fresh data", 0);
+    measure(last, reporting(bench_.settle_seconds()), "fresh data", 0);
     if (bench_.should_stop()) return {};
 
     std::vector<const Entry*> winners;
     for (const auto& [impl, unused] : finalists)
       if (const Entry* winner = winner_of(impl, last)) winners.push_back(winner);
     for (const Entry* winner : winners) result_.best.push_back(describe(*winner, winners));
+    time_bursts(winners);
+    for (std::size_t i = 0; i < winners.size(); ++i) result_.best[i].stage_times = time_stages(*winners[i]);
     return std::move(result_);
   }
 
@@ -61,6 +54,14 @@ class Finals {
   std::optional<double> seconds_left(double share) const {
     if (!end_s_) return std::nullopt;
     return std::max(0.0, *end_s_ - bench_.seconds()) * share;
+  }
+
+  /// In a share of the time left.
+  std::vector<Result<Measurement>> sample_within(double share, const std::vector<Candidate>& candidates, int rounds,
+                                                 SamplingRule rule) const {
+    if (const std::optional<double> seconds = seconds_left(share))
+      rule = shortened(rule, *seconds, candidates.size(), rounds);
+    return sample(candidates, rounds, rule, bench_.sampling());
   }
 
   void count_failure(const Trial& trial) {
@@ -88,12 +89,10 @@ class Finals {
   }
 
   /// All entries in common rounds; each becomes a trial.
-  void measure(std::vector<Entry>& entries, const SamplingRule& rule, std::optional<double> seconds,
-               std::string_view phase, std::size_t to_come) {
+  void measure(std::vector<Entry>& entries, const SamplingRule& rule, std::string_view phase, std::size_t to_come) {
     std::vector<Candidate> candidates;
     for (const Entry& entry : entries) candidates.push_back({.pipeline = *entry.attempt.verified});
-    const std::vector<Result<Measurement>> measured =
-        sample(candidates, kRounds, shortened(rule, seconds, entries.size(), kRounds), bench_.sampling());
+    const std::vector<Result<Measurement>> measured = sample_within(kFreshShare, candidates, kRounds, rule);
     const Entry* fastest = nullptr;
     for (std::size_t i = 0; i < entries.size(); ++i) {
       Entry& entry = entries[i];
@@ -164,7 +163,8 @@ class Finals {
               .timing = bench_.options().timing,
               .experts_hit = hit,
               .time = winner.measured->time,
-              .stage_times = time_stages(impl, winner),
+              .burst = {},
+              .stage_times = {},
               .verdict = winner.attempt.trial.verdict.value(),
               .roofline_us = roofline_us(work, bench_.options().ceilings),
               .ceiling = merged_ceiling(problem, hit, bench_.options().ceilings),
@@ -177,15 +177,30 @@ class Finals {
     return best;
   }
 
-  std::map<Stage, Summary> time_stages(Impl impl, const Entry& winner) {
-    const std::span<const Stage> stages = stages_of(impl);
+  /// The same pipelines after rests, where that can make a difference and there is time for it: fewer rests, or shorter
+  /// ones, would give a figure of neither state.
+  void time_bursts(const std::vector<const Entry*>& winners) {
+    if (bench_.settle_seconds() == 0) return;
+    const SamplingRule rule = bursts();
+    std::vector<Candidate> candidates;
+    for (const Entry* winner : winners) candidates.push_back({.pipeline = *winner->attempt.verified});
+    const double needed =
+        static_cast<double>(candidates.size()) * kBurstRounds * (rule.rest_seconds + rule.visit_seconds);
+    if (const std::optional<double> seconds = seconds_left(kBurstShare); seconds && *seconds < needed) return;
+    const std::vector<Result<Measurement>> measured = sample(candidates, kBurstRounds, rule, bench_.sampling());
+    for (std::size_t i = 0; i < measured.size(); ++i)
+      if (measured[i]) result_.best[i].burst = measured[i].value().time;
+  }
+
+  /// Each stage alone, by turns, at the clocks that all of them together draw, as in the pipeline.
+  std::map<Stage, Summary> time_stages(const Entry& winner) {
+    const std::span<const Stage> stages = stages_of(winner.finalist.config.impl);
     std::vector<Candidate> candidates;
     for (const Stage stage : stages) candidates.push_back({.pipeline = *winner.attempt.verified, .stage = stage});
-    SamplingRule rule = reporting(bench_.device().backend);
+    SamplingRule rule = finals(bench_.settle_seconds());
     rule.max_samples = screening(1).max_samples;
     rule.max_seconds = screening(1).max_seconds;
-    rule = shortened(rule, seconds_left(kFreshShare), stages.size(), kStageRounds);
-    const std::vector<Result<Measurement>> measured = sample(candidates, kStageRounds, rule, bench_.sampling());
+    const std::vector<Result<Measurement>> measured = sample_within(kFreshShare, candidates, kStageRounds, rule);
     std::map<Stage, Summary> times;
     for (std::size_t i = 0; i < stages.size(); ++i)
       if (measured[i]) times.emplace(stages[i], measured[i].value().time);

@@ -79,9 +79,9 @@ class StageSearch {
     if (attempts.empty()) return;
     std::vector<Candidate> candidates;
     for (const Attempt& attempt : attempts) candidates.push_back({.pipeline = *attempt.verified, .stage = stage_});
-    SamplingRule rule = screening(batch.front().rung);
+    SamplingRule rule = screening(batch.front().rung, bench_.settle_seconds());
     if (const std::optional<double> left_s = meter_.seconds_left())
-      rule.max_seconds = std::min(rule.max_seconds, *left_s / static_cast<double>(attempts.size()));
+      rule = shortened(rule, *left_s, attempts.size(), kRaceRounds);
     const std::vector<Result<Measurement>> measured = sample(candidates, kRaceRounds, rule, bench_.sampling());
     for (std::size_t i = 0; i < attempts.size(); ++i) settle(runners[i], attempts[i], measured[i]);
   }

@@ -33,6 +33,7 @@ struct TuneOptions {
   Ceilings ceilings;
   double mac_budget = 2e9;  ///< multiply-adds that a reference may cost
   Clock clock = steady_seconds;
+  Rest rest = sleep_seconds;
 };
 
 /// What is about to be searched.

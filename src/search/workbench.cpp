@@ -118,7 +118,9 @@ void Workbench::progress(std::string_view phase, std::size_t to_come, std::optio
 }
 
 SamplingContext Workbench::sampling() const {
-  return {.timing = options_.timing, .clock = options_.clock, .stop = [this] { return events_.should_stop(); }};
+  return {.timing = options_.timing, .clock = options_.clock, .rest = options_.rest, .stop = [this] {
+            return events_.should_stop();
+          }};
 }
 
 }  // namespace moetune

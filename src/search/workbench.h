@@ -54,6 +54,7 @@ class Workbench {
   bool should_stop() const { return events_.should_stop(); }
 
   const DeviceInfo& device() const { return device_.info(); }
+  double settle_seconds() const { return device_.settle_seconds(); }
   const Problem& problem() const { return problem_; }
   const TuneOptions& options() const { return options_; }
   const Routing& routing() const { return workload_->routing(); }

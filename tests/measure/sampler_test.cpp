@@ -167,6 +167,100 @@ TEST(Sample, OfNothingIsNothing) {
   EXPECT_TRUE(sample({}, 3, finals(), {}).empty());
 }
 
+/// Like a GPU at its power limit: 15 % slower after 0.2 s of load.
+FakeSpec throttled(TimeModel model) {
+  return {.time_us = std::move(model), .throttle = 0.15, .settle_s = 0.2};
+}
+
+TEST(Sample, ReportedFiguresAreUnderLastingLoadOfTheirOwn) {
+  Loaded loaded(throttled(gate_times({980, 1980})));
+  const std::vector<Candidate> two = candidates(loaded, 2);
+  loaded.device.rest(10);
+  const auto results = sample(two, 9, reporting(0.2), {.timing = {}, .clock = loaded.clock(), .rest = loaded.rest()});
+  EXPECT_DOUBLE_EQ(results[0].value().time.min_us, 1.15 * 1000);
+  EXPECT_DOUBLE_EQ(results[1].value().time.min_us, 1.15 * 2000);
+  for (const auto& result : results) {
+    EXPECT_EQ(result.value().rounds_us.size(), 9u);
+    EXPECT_LT(result.value().seconds, 9 * 0.4);
+  }
+
+  const auto& visits = loaded.device.visits();
+  double own_s = 0;  // since the other one ran
+  std::size_t settled = 0;
+  for (std::size_t i = 1; i < visits.size(); ++i) {
+    EXPECT_EQ(visits[i].start_s, visits[i - 1].end_s) << "a rest before call " << i;
+    if (visits[i].config == visits[i - 1].config) {
+      own_s += visits[i].end_s - visits[i].start_s;
+      continue;
+    }
+    settled += own_s > 0.2;
+    own_s = visits[i].end_s - visits[i].start_s;
+  }
+  EXPECT_GE(settled, 9u);  // of 10 changes and the warm-up's
+}
+
+TEST(Sample, TheLeadInComesBeforeTheFirstRound) {
+  Loaded loaded(throttled(gate_times({980, 1980})));
+  const std::vector<Candidate> two = candidates(loaded, 2);
+  loaded.device.rest(10);
+  const SamplingContext context{.timing = {}, .clock = loaded.clock(), .rest = loaded.rest()};
+  const double start = loaded.device.seconds();
+  const auto led_in = sample(two, 9, finals(0.2), context);
+  EXPECT_DOUBLE_EQ(led_in[0].value().round_medians().front(), 1.15 * 1000);
+  EXPECT_DOUBLE_EQ(led_in[1].value().round_medians().front(), 1.15 * 2000);
+  EXPECT_LT(loaded.device.seconds() - start, 0.35);  // 0.2 s in all, not for each visit
+
+  loaded.device.rest(10);
+  EXPECT_LT(sample(two, 9, finals(), context)[0].value().round_medians().front(), 1.05 * 1000);
+}
+
+TEST(Sample, BurstsFollowRests) {
+  Loaded loaded(throttled(gate_times({980, 14980})));
+  const std::vector<Candidate> two = candidates(loaded, 2);
+  const SamplingContext context{.timing = {}, .clock = loaded.clock(), .rest = loaded.rest()};
+  sample(two, 9, reporting(0.2), context);  // leaves the device at its limit
+  const std::size_t before = loaded.device.visits().size();
+  const auto results = sample(two, kBurstRounds, bursts(), context);
+  EXPECT_LT(results[0].value().time.median_us, 1.1 * 1000);
+  EXPECT_LT(results[1].value().time.median_us, 1.1 * 15000);
+  for (const auto& result : results) {
+    EXPECT_EQ(result.value().rounds_us.size(), static_cast<std::size_t>(kBurstRounds));
+    for (const std::vector<double>& burst : result.value().rounds_us) EXPECT_GE(burst.size(), 3u);
+    EXPECT_LT(result.value().seconds, 1);
+  }
+
+  int rests = 0;
+  const auto& visits = loaded.device.visits();
+  for (std::size_t i = before + 1; i < visits.size(); ++i) {
+    const double gap_s = visits[i].start_s - visits[i - 1].end_s;
+    rests += gap_s > 0.0999;
+    if (gap_s > 0) {
+      EXPECT_LT(visits[i].end_s - visits[i].start_s, 0.06);
+    }
+  }
+  EXPECT_EQ(rests, 2 * kBurstRounds);
+}
+
+TEST(Sample, ShortenedRulesKeepToTheirTime) {
+  for (const double seconds : {0.3, 1.0, 3.0}) {
+    for (const SamplingRule& rule : {reporting(0.2), finals(0.2), screening(2, 0.2)}) {
+      Loaded loaded({.time_us = gate_times({80, 980, 1980}), .noise = 0.05, .throttle = 0.15, .settle_s = 0.2});
+      const std::vector<Candidate> three = candidates(loaded, 3);
+      const double start = loaded.device.seconds();
+      const auto results = sample(three, 9, shortened(rule, seconds, 3, 9),
+                                  {.timing = {}, .clock = loaded.clock(), .rest = loaded.rest()});
+      EXPECT_LE(loaded.device.seconds() - start, 1.1 * seconds);
+      for (const auto& result : results) EXPECT_GE(result.value().rounds_us.size(), 8u);
+    }
+  }
+}
+
+TEST(SamplingRules, WhereADeviceHasNoPowerLimitNothingIsSpentOnIt) {
+  for (const SamplingRule& rule : {screening(), screening(2), finals(), reporting()})
+    EXPECT_EQ(rule.lead_in_seconds + rule.settle_seconds + rule.rest_seconds, 0);
+  EXPECT_EQ(screening(0, 0.2).lead_in_seconds, 0);  // one at a time, each right after its verification
+}
+
 TEST(SamplingRules, EachRungLooksCloser) {
   for (int rung = 0; rung < 2; ++rung) {
     EXPECT_LT(screening(rung).min_samples, screening(rung + 1).min_samples);

@@ -75,16 +75,19 @@ TEST(Rank, WhatFailedIsLeftOut) {
 struct Held {
   FinalsResult result;
   Recorder events;
+  double seconds = 0;
 };
 
-Held finals_of(FakeSpec spec, const std::vector<std::pair<Impl, std::vector<Finalist>>>& finalists) {
+Held finals_of(FakeSpec spec, const std::vector<std::pair<Impl, std::vector<Finalist>>>& finalists,
+               std::optional<double> seconds = std::nullopt) {
   Held run;
   FakeDevice device(std::move(spec));
   const Problem problem = small_problem();
   TuneOptions options = fake_options(device);
   options.ceilings = device.measure_ceilings();
   Workbench bench(device, problem, {Impl::three_kernel, Impl::merged}, options, run.events, 0);
-  run.result = run_finals(bench, finalists, {.fill = Fill::random, .seed = 1234}, std::nullopt);
+  run.result = run_finals(bench, finalists, {.fill = Fill::random, .seed = 1234}, seconds);
+  run.seconds = device.seconds();
   return run;
 }
 
@@ -111,6 +114,39 @@ TEST(Finals, ReportTheWinnersFromRoundsOnFreshData) {
     EXPECT_LE(best.experts_hit, 4);
     EXPECT_EQ(best.stage_times.size(), stages_of(best.config.impl).size());
     EXPECT_NEAR(best.stage_times.at(Stage::combine).median_us, 5, 0.1);
+  }
+}
+
+const std::vector<std::pair<Impl, std::vector<Finalist>>> kDefaultsAlone{
+    {Impl::three_kernel, {{.config = three_kernel(kA, kA), .is_default = true}}},
+    {Impl::merged, {{.config = merged(kA, kA), .is_default = true}}}};
+
+TEST(Finals, ReportLastingLoadAndBurstsBesideIt) {
+  const Held run = finals_of({.time_us = small_bowl(), .throttle = 0.15, .settle_s = 0.2}, kDefaultsAlone);
+  ASSERT_EQ(run.result.best.size(), 2u);
+  for (const Best& best : run.result.best) {
+    const double rested_us = best.time.median_us / 1.15;
+    ASSERT_TRUE(best.burst);
+    EXPECT_GT(best.burst->median_us, 0.999 * rested_us);
+    EXPECT_LT(best.burst->median_us, 1.05 * rested_us);
+    for (const Stage stage : {Stage::route, Stage::combine})
+      EXPECT_NEAR(best.stage_times.at(stage).median_us, 1.15 * 5, 1e-3);
+  }
+}
+
+TEST(Finals, WithoutAPowerLimitThereAreNoBursts) {
+  for (const Best& best : finals_of({.time_us = small_bowl()}, kDefaultsAlone).result.best) EXPECT_FALSE(best.burst);
+}
+
+TEST(Finals, KeepToTheirTimeAndLeaveOutBurstsFirst) {
+  const FakeSpec spec{.time_us = small_bowl(), .noise = 0.02, .compile_s = 0, .throttle = 0.15, .settle_s = 0.2};
+  for (const double seconds : {0.5, 2.0, 20.0}) {
+    const Held run = finals_of(spec, kDefaultsAlone, seconds);
+    EXPECT_LE(run.seconds, 1.1 * seconds);
+    for (const Best& best : run.result.best) {
+      EXPECT_EQ(best.burst.has_value(), seconds > 5) << seconds;
+      EXPECT_EQ(best.stage_times.size(), stages_of(best.config.impl).size());
+    }
   }
 }
 

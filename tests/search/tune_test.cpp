@@ -168,6 +168,16 @@ TEST(Tune, KeepsToABudgetInSeconds) {
   }
 }
 
+TEST(Tune, KeepsToABudgetInSecondsWhereLoadHasToSettle) {
+  for (const char* text : {"4s", "10s", "30s"}) {
+    const Tuned tuned = tune({.time_us = small_bowl(), .noise = 0.02, .throttle = 0.15, .settle_s = 0.2}, budget(text));
+    EXPECT_EQ(tuned.best.size(), 2u);
+    EXPECT_LE(tuned.seconds, 1.15 * parse_budget(text).value) << text;
+    for (const Best& best : tuned.best)
+      EXPECT_NEAR(best.time.median_us, 1.15 * model_us(small_bowl(), best.config), 0.03 * best.time.median_us) << text;
+  }
+}
+
 TEST(Tune, EvenWithoutTimeThereIsAnAnswer) {
   const Tuned tuned = tune({.time_us = small_bowl()}, [](TuneOptions& options) {
     options.budget = Budget{.kind = Budget::Kind::seconds, .value = 0};

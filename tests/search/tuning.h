@@ -32,11 +32,12 @@ struct Recorder : TuneEvents {
 };
 
 /// Options for the fake device, in its simulated time.
-inline TuneOptions fake_options(const FakeDevice& device) {
+inline TuneOptions fake_options(FakeDevice& device) {
   return {.budget = Budget{.kind = Budget::Kind::share, .value = 1.5},
           .engines = {&fake_engine()},
           .spaces = {{"fake", fake_search_space()}},
-          .clock = [&device] { return device.seconds(); }};
+          .clock = [&device] { return device.seconds(); },
+          .rest = [&device](double seconds) { device.rest(seconds); }};
 }
 
 /// The space of the fake engine for `stage`.
