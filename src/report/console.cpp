@@ -24,30 +24,43 @@ std::string known(double value, std::string text) {
   return value > 0 ? std::move(text) : "-";
 }
 
+constexpr int kBurstColumn = 4;  // beside the time under lasting load
+
+TextTable::Cell burst_cell(const ReportRow& row) {
+  const std::optional<double> us = row.differing_burst_us();
+  return {.text = us ? fmt::format("{:.2f}", *us) : ""};
+}
+
 TextTable table_of(const RowGroup& group) {
   using enum TextTable::Align;
-  TextTable table({{"M"},
-                   {"implementation", left},
-                   {"µs"},
-                   {"95 % interval", left},
-                   {"TFLOP/s"},
-                   {"GB/s"},
-                   {"% of roofline"},
-                   {"x three_kernel"},
-                   {"ceiling"},
-                   {"config", left}});
+  const bool bursts = has_differing_bursts(group);
+  std::vector<TextTable::Column> columns{{"M"},
+                                         {"implementation", left},
+                                         {"µs"},
+                                         {"95 % interval", left},
+                                         {"TFLOP/s"},
+                                         {"GB/s"},
+                                         {"% of roofline"},
+                                         {"x three_kernel"},
+                                         {"ceiling"},
+                                         {"config", left}};
+  if (bursts) columns.insert(columns.begin() + kBurstColumn, TextTable::Column{"µs in a burst"});
+  TextTable table(std::move(columns));
   for (const ReportRow* row : group.rows) {
     const Best& best = row->best;
-    table.add({{fmt::format("{}", best.problem.M)},
-               {std::string(to_string(best.config.impl))},
-               {fmt::format("{:.2f}", best.time.median_us)},
-               {fmt::format("[{:.2f}, {:.2f}]", best.time.ci_low_us, best.time.ci_high_us)},
-               {format_figure(row->tflops())},
-               {format_figure(row->gbps())},
-               {known(best.roofline_us, fmt::format("{:.1f}", 100 * best.roofline_fraction()))},
-               versus_cell(best),
-               {best.config.impl != Impl::three_kernel ? known(best.ceiling, fmt::format("{:.3f}", best.ceiling)) : ""},
-               {stage_labels(best.config) + (best.verdict.passed ? "" : " NOT VERIFIED")}});
+    std::vector<TextTable::Cell> cells{
+        {fmt::format("{}", best.problem.M)},
+        {std::string(to_string(best.config.impl))},
+        {fmt::format("{:.2f}", best.time.median_us)},
+        {fmt::format("[{:.2f}, {:.2f}]", best.time.ci_low_us, best.time.ci_high_us)},
+        {format_figure(row->tflops())},
+        {format_figure(row->gbps())},
+        {known(best.roofline_us, fmt::format("{:.1f}", 100 * best.roofline_fraction()))},
+        versus_cell(best),
+        {best.config.impl != Impl::three_kernel ? known(best.ceiling, fmt::format("{:.3f}", best.ceiling)) : ""},
+        {stage_labels(best.config) + (best.verdict.passed ? "" : " NOT VERIFIED")}};
+    if (bursts) cells.insert(cells.begin() + kBurstColumn, burst_cell(*row));
+    table.add(std::move(cells));
   }
   return table;
 }

@@ -53,15 +53,32 @@ std::string known(double value, int digits) {
   return value > 0 ? fmt::format("{:.{}f}", value, digits) : "–";
 }
 
-std::string table_row(const ReportRow& row) {
+/// With a column for bursts where `bursts`.
+std::string table_row(const ReportRow& row, bool bursts) {
   const Best& best = row.best;
   const bool merged = best.config.impl != Impl::three_kernel;
   const std::string versus = best.versus_three_kernel ? ratio_text(*best.versus_three_kernel) : merged ? "–" : "1";
-  return fmt::format("| {} | {} | {:.2f} [{:.2f}, {:.2f}] | {} | {} | {} | {} | {} | `{}`{} |\n", best.problem.M,
+  const std::optional<double> burst_us = row.differing_burst_us();
+  const std::string burst = burst_us ? fmt::format(" {:.2f} |", *burst_us) : bursts ? "  |" : "";
+  return fmt::format("| {} | {} | {:.2f} [{:.2f}, {:.2f}] |{} {} | {} | {} | {} | {} | `{}`{} |\n", best.problem.M,
                      escape(to_string(best.config.impl)), best.time.median_us, best.time.ci_low_us,
-                     best.time.ci_high_us, format_figure(row.tflops()), format_figure(row.gbps()),
+                     best.time.ci_high_us, burst, format_figure(row.tflops()), format_figure(row.gbps()),
                      known(100 * best.roofline_fraction(), 1), versus, merged ? known(best.ceiling, 3) : "",
                      stage_labels(best.config), best.verdict.passed ? "" : " **not verified**");
+}
+
+std::string main_table(const RowGroup& group) {
+  const bool bursts = has_differing_bursts(group);
+  std::string text = fmt::format(
+      "| M | implementation | µs [95 % interval] |{} TFLOP/s | GB/s | % of roofline | x three\\_kernel | ceiling | "
+      "config |\n|---:|---|---:|{}---:|---:|---:|---:|---:|---|\n",
+      bursts ? " µs in a burst |" : "", bursts ? "---:|" : "");
+  for (const ReportRow* row : group.rows) text += table_row(*row, bursts);
+  if (bursts)
+    text +=
+        "\nTimes, and what is derived from them, are under lasting load. In a burst, a few runs after a rest: given "
+        "where it differs by more than 3 %.\n";
+  return text;
 }
 
 std::string stage_table(const RowGroup& group) {
@@ -122,12 +139,7 @@ std::string to_markdown(const Report& report) {
 
   for (const RowGroup& group : group_rows(report)) {
     out += fmt::format("\n## {}\n\n{}; {}\n\n", escape(group.title), escape(group.details), escape(group.device));
-    out +=
-        "| M | implementation | µs [95 % interval] | TFLOP/s | GB/s | % of roofline | x three\\_kernel | ceiling | "
-        "config |\n"
-        "|---:|---|---:|---:|---:|---:|---:|---:|---|\n";
-    for (const ReportRow* row : group.rows) out += table_row(*row);
-    out += stage_table(group);
+    out += main_table(group) + stage_table(group);
   }
 
   if (!report.rows.empty()) {

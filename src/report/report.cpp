@@ -1,6 +1,7 @@
 #include "report/report.h"
 
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -39,6 +40,17 @@ void add(Report& report, const Best& best, std::size_t run) {
 }
 
 }  // namespace
+
+std::optional<double> ReportRow::differing_burst_us() const {
+  constexpr double kWorthTelling = 0.03;
+  if (!best.burst || std::abs(best.burst->median_us / best.time.median_us - 1) <= kWorthTelling) return std::nullopt;
+  return best.burst->median_us;
+}
+
+bool has_differing_bursts(const RowGroup& group) {
+  return std::any_of(group.rows.begin(), group.rows.end(),
+                     [](auto* row) { return row->differing_burst_us().has_value(); });
+}
 
 Report make_report(std::span<const Journal> journals, std::span<const BestFile> best_files) {
   Report report;

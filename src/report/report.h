@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,6 +21,8 @@ struct ReportRow {
 
   double tflops() const { return best.work.flops / best.time.median_us * 1e-6; }
   double gbps() const { return best.work.bytes / best.time.median_us * 1e-3; }
+  /// What it takes in a burst, where that is more than 3 % from what it takes under lasting load.
+  std::optional<double> differing_burst_us() const;
 };
 
 /// What all exporters work from.
@@ -41,6 +44,8 @@ struct RowGroup {
   std::string device;
   std::vector<const ReportRow*> rows;
 };
+/// Whether a table of these rows needs a column for bursts.
+bool has_differing_bursts(const RowGroup& group);
 /// Points into `report`.
 std::vector<RowGroup> group_rows(const Report& report);
 

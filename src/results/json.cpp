@@ -334,6 +334,7 @@ Json to_json(const Best& best, std::string_view device_id) {
   json["timing"] = to_json(best.timing);
   json["experts_hit"] = best.experts_hit;
   json["time"] = to_json(best.time);
+  json["burst"] = best.burst ? to_json(*best.burst) : Json(nullptr);
   json["stage_times"] = stages_json(best.stage_times);
   json["work"] = {{"flops", number(best.work.flops)}, {"bytes", number(best.work.bytes)}};
   json["roofline_us"] = number(best.roofline_us);
@@ -352,12 +353,14 @@ Best read_best(const Field& field) {
             .timing = read_timing(field.at("timing")),
             .experts_hit = field.at("experts_hit").integer(),
             .time = read_summary(field.at("time")),
+            .burst = {},
             .stage_times = read_stages<Summary>(field.at("stage_times"), read_summary),
             .verdict = read_verdict(field.at("verdict")),
             .roofline_us = field.at("roofline_us").finite(),
             .ceiling = field.at("ceiling").finite(),
             .work = {.flops = field.at("work").at("flops").finite(), .bytes = field.at("work").at("bytes").finite()},
             .versus_three_kernel = {}};
+  if (const auto burst = field.find("burst")) best.burst = read_summary(*burst);
   if (const auto versus = field.find("versus_three_kernel")) best.versus_three_kernel = read_ratio(*versus);
   return best;
 }

@@ -31,6 +31,7 @@ Report sample_report() {
     for (const Impl impl : {Impl::three_kernel, Impl::merged}) {
       Best best = sample_best(impl, impl == Impl::merged ? 160 : 168);
       best.problem.M = M;
+      if (M == 16) best.burst = sample_summary(best.time.median_us * 0.98);  // too little to tell
       journal.bests.push_back({.record = best, .run = 0, .line = 0});
     }
   }
@@ -40,6 +41,7 @@ Report sample_report() {
   custom.problem.bias = Bias::both;
   custom.roofline_us = custom.ceiling = 0;
   custom.versus_three_kernel.reset();
+  custom.burst.reset();
   custom.config.stages[Stage::final].engine = "wgmma";
   journal.bests.push_back({.record = custom, .run = 1, .line = 0});
   return make_report({&journal, 1}, {});
@@ -75,7 +77,7 @@ TEST(Exporters, CsvHasAsManyCellsInEveryLine) {
       if (c == '"') quoted = !quoted;
       if (c == ',' && !quoted) ++commas;
     }
-    EXPECT_EQ(commas, 21) << line;
+    EXPECT_EQ(commas, 22) << line;
   }
 }
 

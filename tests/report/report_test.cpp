@@ -62,6 +62,19 @@ TEST(Report, BestFilesJoinTheirRun) {
   EXPECT_EQ(report.rows.size(), 2u);
 }
 
+TEST(Report, BurstsAreToldWhereTheyDiffer) {
+  ReportRow row{.best = sample_best(Impl::merged, 160), .run = 0};
+  EXPECT_EQ(row.differing_burst_us(), 144);
+  for (const double burst_us : {156.0, 164.0}) {
+    row.best.burst = sample_summary(burst_us);
+    EXPECT_FALSE(row.differing_burst_us()) << burst_us;
+  }
+  row.best.burst = sample_summary(170);
+  EXPECT_EQ(row.differing_burst_us(), 170);
+  row.best.burst.reset();
+  EXPECT_FALSE(row.differing_burst_us());
+}
+
 TEST(Report, Rates) {
   const ReportRow row{.best = sample_best(Impl::merged, 160), .run = 0};
   EXPECT_DOUBLE_EQ(row.tflops(), 7.5);   // 1.2e9 flops in 160 µs

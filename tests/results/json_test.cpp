@@ -78,12 +78,21 @@ TEST(Json, KeysStandInTheKernelsOrder) {
 TEST(Json, EveryMissingFieldIsNamed) {
   const Json whole = to_json(sample_best(), "cpu");
   for (const auto& [key, value] : whole.items()) {
-    if (key == "repro" || key == "roofline_fraction" || key == "versus_three_kernel")
+    if (key == "repro" || key == "roofline_fraction" || key == "versus_three_kernel" || key == "burst")
       continue;  // not read, or optional
     Json cut = whole;
     cut.erase(key);
     EXPECT_ERROR(read_best(Field(cut, kOrigin)), "'" + key + "' is missing");
   }
+}
+
+TEST(Json, RecordsFromBeforeThereWereBurstsAreRead) {
+  Json json = to_json(sample_best(), "cpu");
+  json.erase("burst");
+  Best expected = sample_best();
+  expected.burst.reset();
+  EXPECT_EQ(read_best(Field(json, kOrigin)), expected);
+  EXPECT_EQ(round_trip(to_json(expected, "cpu"), read_best), expected);
 }
 
 TEST(Json, BadValuesAreNamed) {

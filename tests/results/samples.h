@@ -82,6 +82,7 @@ inline Best sample_best(Impl impl = Impl::merged, double median_us = 160) {
             .timing = {},
             .experts_hit = 78,
             .time = sample_summary(median_us),
+            .burst = sample_summary(median_us * 0.9),
             .stage_times = {},
             .verdict = sample_verdict(),
             .roofline_us = 120,
