@@ -8,6 +8,7 @@
 
 #include "base/outcome.h"
 #include "data/inputs.h"
+#include "kernel/kernel_source.h"
 #include "problem/device_info.h"
 #include "problem/problem.h"
 #include "reference/reference.h"
@@ -74,8 +75,14 @@ class Device {
   /// Measures streaming read bandwidth and the matrix rate; takes about a second.
   virtual Ceilings measure_ceilings() = 0;
 
+  /// The kernels that a pipeline of these stage configs has compiled for this problem, each once; none where they are part
+  /// of the binary. Problems that share them need them compiled once.
+  virtual std::vector<KernelSource> kernels(const Problem& problem,
+                                            std::span<const std::pair<Stage, StageConfig>> configs) const = 0;
+
   /// Compiles the kernels of these stage configs ahead of time, with as many threads as the host has, so that build() finds
   /// them ready. What fails here fails again, with its reason, in build(). `done` is called after each, from any thread.
+  /// A device that has kernels() to compile does so beside whatever else it is asked for.
   virtual void prepare(const Problem& problem, std::span<const std::pair<Stage, StageConfig>> configs,
                        const std::function<void()>& done) = 0;
 

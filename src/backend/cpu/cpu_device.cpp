@@ -99,6 +99,10 @@ class CpuDevice final : public Device {
     return {.read_bytes_per_s = measure_read(), .matrix_flops_per_s = measure_matrix()};
   }
 
+  std::vector<KernelSource> kernels(const Problem&, std::span<const std::pair<Stage, StageConfig>>) const override {
+    return {};
+  }
+
   void prepare(const Problem&, std::span<const std::pair<Stage, StageConfig>> configs,
                const std::function<void()>& done) override {
     for (std::size_t i = 0; i < configs.size(); ++i) done();  // the kernels are part of the binary

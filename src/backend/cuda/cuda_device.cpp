@@ -6,6 +6,7 @@
 #include <numeric>
 #include <thread>
 
+#include "backend/cuda/cuda_pipeline.h"
 #include "backend/cuda/cuda_workload.h"
 #include "backend/cuda/probes.h"
 #include "base/error.h"
@@ -35,9 +36,9 @@ class CudaDevice final : public Device {
     }
   }
 
-  void prepare(const Problem& problem, std::span<const std::pair<Stage, StageConfig>> configs,
-               const std::function<void()>& done) override {
-    std::vector<KernelSource> sources;
+  std::vector<KernelSource> kernels(const Problem& problem,
+                                    std::span<const std::pair<Stage, StageConfig>> configs) const override {
+    std::vector<KernelSource> sources{cuda::elementwise_source(problem)};
     for (const auto& [stage, config] : configs)
       if (!find_engine(config.engine).why_invalid(config.config, stage, problem, info()))
         sources.push_back(find_engine(config.engine)
@@ -45,6 +46,12 @@ class CudaDevice final : public Device {
                               .source);
     std::sort(sources.begin(), sources.end());
     sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
+    return sources;
+  }
+
+  void prepare(const Problem& problem, std::span<const std::pair<Stage, StageConfig>> configs,
+               const std::function<void()>& done) override {
+    const std::vector<KernelSource> sources = kernels(problem, configs);
     gpu_->compiler().compile_all(sources, static_cast<int>(std::thread::hardware_concurrency()), done);
   }
 

@@ -23,13 +23,13 @@ std::size_t table_of(Stage stage) {
   return stage == Stage::final ? 1 : 0;
 }
 
+}  // namespace
+
 KernelSource elementwise_source(const Problem& problem) {
   return {.path = "kernels/elementwise/kernel.cu",
           .defines = {fmt::format("DTYPE={}", to_string(problem.dtype)),
                       fmt::format("ACTIVATION={}", to_string(problem.activation))}};
 }
-
-}  // namespace
 
 CudaPipeline::CudaPipeline(std::shared_ptr<Gpu> gpu, const Problem& problem, const ProblemBuffers& buffers,
                            const PipelineConfig& config)

@@ -10,6 +10,9 @@
 
 namespace moetune::cuda {
 
+/// Activation and combine.
+KernelSource elementwise_source(const Problem& problem);
+
 class CudaPipeline final : public Pipeline {
  public:
   /// Loads every kernel. Throws DeviceError where one does not compile or does not fit. `buffers` outlive the pipeline.

@@ -261,6 +261,10 @@ Ceilings FakeDevice::measure_ceilings() {
   return {.read_bytes_per_s = 1e9, .matrix_flops_per_s = 1e10};
 }
 
+std::vector<KernelSource> FakeDevice::kernels(const Problem&, std::span<const std::pair<Stage, StageConfig>>) const {
+  return {};
+}
+
 void FakeDevice::prepare(const Problem&, std::span<const std::pair<Stage, StageConfig>> configs,
                          const std::function<void()>& done) {
   for (const auto& [stage, config] : configs) {

@@ -59,6 +59,8 @@ class FakeDevice : public Device {
   const DeviceInfo& info() const override;
   double settle_seconds() const override;
   Ceilings measure_ceilings() override;
+  std::vector<KernelSource> kernels(const Problem& problem,
+                                    std::span<const std::pair<Stage, StageConfig>> configs) const override;
   void prepare(const Problem& problem, std::span<const std::pair<Stage, StageConfig>> configs,
                const std::function<void()>& done) override;
   std::int64_t bytes_needed(const Problem& problem) const override;
