@@ -111,6 +111,11 @@ bool ProblemOptions::empty() const {
          lines.empty() && batch_files.empty();
 }
 
+bool ProblemOptions::untouched() const {
+  return empty() && N2.empty() && dtype.empty() && activation.empty() && bias.empty() && routings.empty() &&
+         !weight_on_input && tp == 1 && ep == 1;
+}
+
 std::vector<Problem> ProblemOptions::problems(std::string_view command) const {
   const std::string example = fmt::format(
       "e.g. `moe-tune {0} --model qwen3-30b-a3b --M 1,16`, `moe-tune {0} --M 64 --K 2048 --N1 1536 --E 128 "

@@ -30,6 +30,8 @@ struct ProblemOptions {
 
   /// No problem was asked for.
   bool empty() const;
+  /// Nor anything said about one.
+  bool untouched() const;
 
   /// All problems asked for, validated, each once, routing files included. Throws Error, also where there is none:
   /// then it says what to give to `moe-tune <command>`.

@@ -27,6 +27,15 @@ Verification VerifiedWorkload::verify(Pipeline& pipeline, Impl impl) {
   return moetune::verify(pipeline, problem, data, found->second);
 }
 
+VerifiedWorkload::Check VerifiedWorkload::check(const PipelineConfig& config) {
+  const Result<std::unique_ptr<Pipeline>> built = build(config);
+  if (!built) return {.verdict = {}, .failure = built.failure()};
+  Verification found = verify(*built.value(), config.impl);
+  Check check{.verdict = std::move(found.verdict), .failure = {}};
+  if (!found.result) check.failure = found.result.failure();
+  return check;
+}
+
 PipelineConfig complete_config(const Problem& problem, Impl impl, const std::map<Stage, StageConfig>& given,
                                const DeviceInfo& device, std::span<const Engine* const> engines) {
   PipelineConfig config{.impl = impl, .stages = {}};

@@ -21,6 +21,13 @@ class VerifiedWorkload {
   Result<std::unique_ptr<Pipeline>> build(const PipelineConfig& config) { return workload_->build(config); }
   Verification verify(Pipeline& pipeline, Impl impl);
 
+  /// How a config fares on this problem: built, run and judged.
+  struct Check {
+    std::optional<Verdict> verdict;  ///< there wherever it ran
+    std::optional<Failure> failure;  ///< why it is not right, or could not be built or run
+  };
+  Check check(const PipelineConfig& config);
+
  private:
   std::unique_ptr<Workload> workload_;
   std::map<Impl, ReferenceRows> references_;

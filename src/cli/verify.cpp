@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <iterator>
-#include <random>
+#include <optional>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -14,14 +14,19 @@
 #include "cli/output.h"
 #include "cli/problem_options.h"
 #include "cli/progress.h"
+#include "cli/random_problems.h"
 #include "cli/run_options.h"
 #include "cli/verified_workload.h"
+#include "cli/verify_random.h"
 #include "report/text_table.h"
 #include "results/best_file.h"
 #include "results/names.h"
+#include "results/repro.h"
 
 namespace moetune {
 namespace {
+
+constexpr std::string_view kRed = "\x1b[31m";
 
 /// A problem and the pipeline configs to check on it; `configs` of each implementation.
 struct Check {
@@ -32,20 +37,14 @@ struct Check {
 /// `count` legal configs drawn from the engine's space, one after the other in each stage.
 std::vector<PipelineConfig> sample_configs(const Problem& problem, Impl impl, const DeviceInfo& device,
                                            const SpaceOptions::Spaces& spaces, int count, std::uint64_t seed) {
-  std::mt19937_64 random(seed);
+  Random random(seed);
   std::vector<PipelineConfig> configs;
   for (const Engine* engine : spaces.engines) {
     for (int i = 0; i < count; ++i) {
       PipelineConfig config{.impl = impl, .stages = {}};
-      for (const Stage stage : tunable_stages_of(impl)) {
-        const SearchSpace& space = spaces.of(stage, *engine);
-        constexpr int kDraws = 1000;  // legal ones are not that rare
-        for (int draw = 0; draw < kDraws && !config.stages.contains(stage); ++draw) {
-          const Config drawn = space.at(random() % space.size());
-          if (!engine->why_invalid(drawn, stage, problem, device))
-            config.stages[stage] = {.engine = std::string(engine->name), .config = drawn};
-        }
-      }
+      for (const Stage stage : tunable_stages_of(impl))
+        if (auto drawn = draw_config(random, spaces, *engine, stage, problem, device))
+          config.stages.emplace(stage, std::move(*drawn));
       if (config.stages.size() == tunable_stages_of(impl).size()) configs.push_back(std::move(config));
     }
   }
@@ -68,6 +67,11 @@ class VerifyCommand final : public Command {
         ->group("Configs")
         ->type_name("N")
         ->capture_default_str();
+    app.add_option("--random", random_,
+                   "This many random small problems with random legal configs of --engine, --impl and --fill; what is "
+                   "wrong is printed with the command that repeats it")
+        ->group("Problems")
+        ->type_name("N");
     app.add_option("--fill", fills_,
                    "Input data: random, exact_integer (whose one right answer is known to the last bit)")
         ->group("Measuring")
@@ -84,6 +88,7 @@ class VerifyCommand final : public Command {
         "Examples:\n"
         "  moe-tune verify\n"
         "  moe-tune verify --device cuda:0 --samples 5\n"
+        "  moe-tune verify --device cuda:0 --random 10000 --seed 7\n"
         "  moe-tune verify --model gpt-oss-120b --M 1,100\n"
         "  moe-tune verify moe-tune-results/*/best/*.json\n"
         "Exit codes: 0 all are right, 3 some are not, 2 bad input, 77 no such GPU, 130 interrupted.");
@@ -93,6 +98,7 @@ class VerifyCommand final : public Command {
 
  private:
   std::vector<Check> checks(const DeviceInfo& device) const;
+  int run_random(Device& device, const std::vector<Fill>& fills, bool colours) const;
 
   std::vector<std::string> best_files_;
   ProblemOptions problems_;
@@ -101,6 +107,7 @@ class VerifyCommand final : public Command {
   StageConfigOptions configs_;
   SpaceOptions spaces_;
   int samples_ = 0;
+  std::optional<std::int64_t> random_;
   std::string fills_ = "random,exact_integer";
   std::uint64_t seed_ = 1;
   bool quiet_ = false;
@@ -137,13 +144,62 @@ std::vector<Check> VerifyCommand::checks(const DeviceInfo& device) const {
   return checks;
 }
 
+int VerifyCommand::run_random(Device& device, const std::vector<Fill>& fills, bool colours) const {
+  const FamilySource source{.device = device,
+                            .spaces = spaces_.spaces(device.info()),
+                            .impls = impls_.impls(),
+                            .fills = fills,
+                            .given = configs_.parse(),
+                            .seed = seed_};
+  const std::size_t count = static_cast<std::size_t>(*random_);
+  Progress progress(Progress::kind_for_stderr(quiet_));
+  const InterruptGuard interrupts;
+  bool has_failed = false;
+  const RandomEvents events{
+      .on_failure =
+          [&](const Family::Member& member, const PipelineConfig& config, const Failure& failure) {
+            has_failed = true;
+            progress.clear();
+            fmt::print("{}FAILED{}  {}: {}\n  {}\n", colours ? kRed : "", colours ? "\x1b[0m" : "",
+                       to_string(failure.outcome), failure.reason,
+                       verify_command(member.problem, config, member.data, device.info().id));
+            std::fflush(stdout);
+          },
+      .on_left_out =
+          [&](const PipelineConfig& config, const Failure& failure) {
+            progress.note(fmt::format("left out, as it does not compile: {}: {}", to_label(config), failure.reason));
+          },
+      .on_progress =
+          [&](const Family::Member& member, std::size_t done) {
+            progress.update(static_cast<double>(done) / static_cast<double>(count), to_line(member.problem));
+          },
+      .should_stop = InterruptGuard::interrupted};
+  RandomTally tally;
+  try {
+    tally = verify_random(device, source, count, events);
+  } catch (const Error& error) {
+    if (has_failed) throw Error(error.what(), ExitCode::wrong_result);  // the device was lost to what failed
+    throw;
+  }
+  progress.clear();
+  fmt::print("{} of {} random problems passed on {} ({}), seed {}\n", tally.problems - tally.failed, tally.problems,
+             device.info().name, device.info().id, seed_);
+  if (InterruptGuard::interrupted()) return kInterruptedExitCode;
+  return tally.failed > 0 ? static_cast<int>(ExitCode::wrong_result) : 0;
+}
+
 int VerifyCommand::run(const Session& session) {
   std::vector<Fill> fills;
   for (const std::string_view name : split_list("--fill", fills_)) fills.push_back(parse_fill(name));
   if (samples_ < 0) throw Error("--samples must be 0 or more");
+  if (random_ && *random_ < 1) throw Error("--random must be 1 or more");
+  if (random_ && (!problems_.untouched() || !best_files_.empty() || samples_ > 0))
+    throw Error(
+        "--random draws problems and configs of its own: leave out the options of problems, files and --samples");
   if (!problems_.empty()) problems_.problems("verify");  // bad input is found before a device is opened
   configs_.parse();
   const auto device = device_.open(quiet_);
+  if (random_) return run_random(*device, fills, session.colours);
   const std::vector<Check> all = checks(device->info());
 
   std::size_t expected = 0, done = 0, failed = 0;
@@ -151,7 +207,6 @@ int VerifyCommand::run(const Session& session) {
   Progress progress(Progress::kind_for_stderr(quiet_));
   const InterruptGuard interrupts;
 
-  constexpr std::string_view kRed = "\x1b[31m";
   using enum TextTable::Align;
   TextTable table({{"verdict", left},
                    {"l2"},
@@ -190,13 +245,8 @@ int VerifyCommand::run(const Session& session) {
         if (InterruptGuard::interrupted()) break;
         progress.update(static_cast<double>(done) / static_cast<double>(expected), to_line(check.problem));
         ++done;
-        const auto built = workload.build(config);
-        if (!built) {
-          add(check.problem, config, fill, std::nullopt, built.failure().reason);
-          continue;
-        }
-        const Verification found = workload.verify(*built.value(), config.impl);
-        add(check.problem, config, fill, found.verdict, found.result ? "" : found.result.failure().reason);
+        const VerifiedWorkload::Check found = workload.check(config);
+        add(check.problem, config, fill, found.verdict, found.failure ? found.failure->reason : "");
       }
     }
   }

@@ -10,14 +10,17 @@
 namespace moetune {
 namespace {
 
-std::string command(const Problem& problem, const PipelineConfig& config, const DataSpec& data,
-                    const TimingOptions& timing, std::string_view device_id) {
-  std::string line = fmt::format("moe-tune bench --device {} --problem {} --impl {}", shell_quote(device_id),
+std::string command(std::string_view subcommand, const Problem& problem, const PipelineConfig& config,
+                    const DataSpec& data, std::string_view device_id) {
+  std::string line = fmt::format("moe-tune {} --device {} --problem {} --impl {}", subcommand, shell_quote(device_id),
                                  shell_quote(to_line(problem)), to_string(config.impl));
   for (const auto& [stage, stage_config] : config.stages)
     line += " --config " + shell_quote(to_argument(stage, stage_config));
-  return line + fmt::format(" --seed {} --fill {} --cache {} --launch {}", data.seed, to_string(data.fill),
-                            to_string(timing.cache), to_string(timing.launch));
+  return line + fmt::format(" --seed {} --fill {}", data.seed, to_string(data.fill));
+}
+
+std::string timing_options(const TimingOptions& timing) {
+  return fmt::format(" --cache {} --launch {}", to_string(timing.cache), to_string(timing.launch));
 }
 
 [[noreturn]] void fail_argument(std::string_view text, std::string_view what) {
@@ -30,11 +33,17 @@ std::string command(const Problem& problem, const PipelineConfig& config, const 
 }  // namespace
 
 std::string repro_command(const Trial& trial, std::string_view device_id) {
-  return command(trial.problem, trial.config, trial.data, trial.timing, device_id) + (trial.stage ? " --stages" : "");
+  return command("bench", trial.problem, trial.config, trial.data, device_id) + timing_options(trial.timing) +
+         (trial.stage ? " --stages" : "");
 }
 
 std::string repro_command(const Best& best, std::string_view device_id) {
-  return command(best.problem, best.config, best.data, best.timing, device_id);
+  return command("bench", best.problem, best.config, best.data, device_id) + timing_options(best.timing);
+}
+
+std::string verify_command(const Problem& problem, const PipelineConfig& config, const DataSpec& data,
+                           std::string_view device_id) {
+  return command("verify", problem, config, data, device_id);
 }
 
 std::string to_argument(Stage stage, const StageConfig& config) {

@@ -15,6 +15,10 @@ namespace moetune {
 std::string repro_command(const Trial& trial, std::string_view device_id);
 std::string repro_command(const Best& best, std::string_view device_id);
 
+/// The same for one verification: moe-tune verify --device … --problem … --impl … --config … --seed … --fill …
+std::string verify_command(const Problem& problem, const PipelineConfig& config, const DataSpec& data,
+                           std::string_view device_id);
+
 /// The value of --config for one stage: "gate=mma:BLOCK_SIZE_M=64,BLOCK_SIZE_N=128".
 std::string to_argument(Stage stage, const StageConfig& config);
 

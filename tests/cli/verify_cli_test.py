@@ -1,6 +1,6 @@
 """`moe-tune verify`."""
 
-from moetune import SMALL, CliTest, main
+from moetune import SMALL, SMALL_LINE, CliTest, main
 
 
 class Verify(CliTest):
@@ -24,7 +24,22 @@ class Verify(CliTest):
         stdout, _ = self.run_tool("verify", *(self.folder / "out/best").iterdir(), "--device", "cpu", "--fill", "random")
         self.assertIn("2 of 2 checks passed", stdout)
 
+    def test_random_problems_pass_on_the_cpu(self):
+        stdout, _ = self.run_tool("verify", "--device", "cpu", "--random", "200", "-q", timeout=250)
+        self.assertRegex(stdout, r"\A200 of 200 random problems passed on .+ \(cpu\), seed 1\n\Z")
+
+    def test_a_failures_command_repeats_one_check(self):
+        config = "BLOCK_SIZE_M=16,BLOCK_SIZE_N=16,BLOCK_SIZE_K=128,num_threads=1,stream_rows=4"
+        stdout, _ = self.run_tool("verify", "--device", "cpu", "--problem", SMALL_LINE, "--impl", "merged",
+                                  "--config", f"gate=cpu:{config}", "--config", f"final=cpu:{config}",
+                                  "--seed", "12345", "--fill", "exact_integer")
+        self.assertIn("1 of 1 checks passed", stdout)
+
     def test_bad_input(self):
+        self.fails("verify", "--random", "0", says="--random must be 1 or more")
+        self.fails("verify", "--random", "5", "--samples", "1", says=["--random", "leave out"])
+        for what in (["--problem", SMALL_LINE], ["--dtype", "fp16"], ["--weight-on-input"], ["best.json"]):
+            self.fails("verify", "--random", "5", *what, says=["--random", "leave out"])
         self.fails("verify", "--samples", "-1", says="--samples")
         self.fails("verify", "--fill", "zeros", says=["zeros", "exact_integer"])
         self.fails("verify", "--seed", "-1", says="--seed")

@@ -21,6 +21,14 @@ TEST(Repro, IsACommandLineOfBench) {
   EXPECT_TRUE(repro_command(sample_trial(), "cpu").ends_with("--cache warm --launch stream --stages"));
 }
 
+TEST(Repro, OfAVerificationIsACommandLineOfVerify) {
+  const std::string line = verify_command(sample_problem(), sample_pipeline(Impl::three_kernel),
+                                          {.fill = Fill::exact_integer, .seed = 9}, "cuda:1");
+  EXPECT_TRUE(line.starts_with("moe-tune verify --device cuda:1 --problem " + to_line(sample_problem()) +
+                               " --impl three_kernel --config gemm1=mma:"));
+  EXPECT_TRUE(line.ends_with(" --seed 9 --fill exact_integer"));
+}
+
 TEST(Repro, StageArgumentsRoundTrip) {
   const StageConfig config{.engine = "mma", .config = sample_config(64)};
   const auto [stage, read] = parse_stage_argument(to_argument(Stage::gate, config));
