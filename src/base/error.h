@@ -5,8 +5,16 @@
 
 namespace moetune {
 
-/// Process exit codes. 0 is success.
-enum class ExitCode : int { usage = 2, wrong_result = 3, no_device = 77 };
+/// Process exit codes. 0 is success; 1, 4 and 5 are `compare`'s.
+enum class ExitCode : int {
+  regression = 1,
+  usage = 2,
+  wrong_result = 3,
+  inconclusive = 4,
+  not_comparable = 5,
+  internal = 70,  ///< a fault in moe-tune itself; not 1, which a gate would take for a regression
+  no_device = 77
+};
 
 /// Something the user can mend: bad input, a file that cannot be read or written, a problem that does not fit. `what()`
 /// is one line that names the thing, the place and the way out. `main` prints it and exits with `code()`.

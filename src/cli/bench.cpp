@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <deque>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -13,6 +14,7 @@
 #include "cli/verified_workload.h"
 #include "problem/work.h"
 #include "results/best_file.h"
+#include "results/journal.h"
 #include "results/names.h"
 #include "results/repro.h"
 
@@ -32,6 +34,9 @@ void BenchOptions::add_to(CLI::App& app) {
       ->type_name("KIND")
       ->capture_default_str();
   app.add_flag("--stages", stages, "Also time each stage alone")->group("Measuring");
+  app.add_option("--journal", journal, "Append what was timed to this journal, for `moe-tune compare` and `report`")
+      ->group("Output")
+      ->type_name("FILE");
   app.add_flag("-q,--quiet", quiet, "Nothing but the results and errors")->group("Output");
 }
 
@@ -75,44 +80,84 @@ std::vector<BenchOptions::Job> BenchOptions::jobs() const {
   return jobs;
 }
 
-std::string benchmark_name(const BenchOptions::Job& job) {
-  const Problem& problem = job.problem;
-  std::string name = problem.model;
-  if (name.empty())
-    name = fmt::format("K:{}/N1:{}/N2:{}/E:{}/topk:{}", problem.K, problem.N1, problem.N2, problem.E, problem.topk);
-  if (problem.dtype != DType::bf16) name += fmt::format("/{}", to_string(problem.dtype));
-  if (problem.activation != Activation::silu) name += fmt::format("/{}", to_string(problem.activation));
-  if (problem.bias != Bias::none) name += fmt::format("/bias:{}", to_string(problem.bias));
-  if (problem.weight_on_input) name += "/weight_on_input";
-  if (problem.routing != RoutingSpec{}) name += fmt::format("/{}", to_string(problem.routing));
-  return name + fmt::format("/M:{}/{}", problem.M, to_string(job.impl));
+namespace {
+
+/// A job and what came of it.
+struct Timed {
+  BenchOptions::Job job;
+  PipelineConfig config;
+  std::optional<Verdict> verdict = std::nullopt;
+  std::optional<Failure> failure = std::nullopt;
+  std::int64_t experts_hit = 0;
+  // Of all calls that Google Benchmark made, those included with which it looked for the number of iterations.
+  std::vector<double> samples_us = {};
+  std::map<Stage, std::vector<double>> stage_samples_us = {};
+};
+
+Summary summarise_benchmark(std::span<const double> samples_us) {
+  Summary summary = summarise(samples_us);
+  summary.stopped_by = "benchmark";
+  return summary;
 }
 
-namespace {
+/// As a record of what was timed, or of why nothing was. Nothing for a job that --benchmark_filter left out.
+void record(JournalWriter& journal, const Timed& timed, const Ceilings& ceilings) {
+  const BenchOptions::Job& job = timed.job;
+  if (timed.failure) {
+    journal.add(Trial{.problem = job.problem,
+                      .phase = Trial::Phase::final,
+                      .stage = {},
+                      .config = timed.config,
+                      .data = job.data,
+                      .timing = job.timing,
+                      .outcome = timed.failure->outcome,
+                      .reason = timed.failure->reason,
+                      .verdict = timed.verdict,
+                      .time = {},
+                      .wall_s = 0});
+    return;
+  }
+  if (timed.samples_us.empty()) return;
+  const Work work = pipeline_work(job.problem, timed.experts_hit);
+  Best best{.problem = job.problem,
+            .config = timed.config,
+            .data = job.data,
+            .timing = job.timing,
+            .experts_hit = timed.experts_hit,
+            .time = summarise_benchmark(timed.samples_us),
+            .stage_times = {},
+            .verdict = timed.verdict.value(),
+            .roofline_us = roofline_us(work, ceilings),
+            .ceiling = merged_ceiling(job.problem, timed.experts_hit, ceilings),
+            .work = work,
+            .versus_three_kernel = {}};
+  for (const auto& [stage, samples_us] : timed.stage_samples_us)
+    best.stage_times[stage] = summarise_benchmark(samples_us);
+  journal.add(best);
+}
 
 /// Runs jobs inside Google Benchmark. Nothing is timed before it is verified; one problem at a time is on the device.
 class Runner {
  public:
   Runner(Device& device, const Ceilings& ceilings) : device_(device), ceilings_(ceilings) {}
 
-  void run(benchmark::State& state, const BenchOptions::Job& job, const PipelineConfig& config,
-           std::optional<Stage> stage);
+  void run(benchmark::State& state, Timed& timed, std::optional<Stage> stage);
   int exit_code() const { return exit_code_; }
 
  private:
   /// The job's pipeline, verified, or why there is none.
-  Result<Verified> make_ready(const BenchOptions::Job& job, const PipelineConfig& config);
+  Verification make_ready(const BenchOptions::Job& job, const PipelineConfig& config);
 
   Device& device_;
   Ceilings ceilings_;
   std::optional<BenchOptions::Job> current_;
   std::optional<VerifiedWorkload> loaded_;  // of current_
   std::unique_ptr<Pipeline> pipeline_;
-  std::optional<Result<Verified>> verified_;
+  std::optional<Verification> verified_;
   int exit_code_ = 0;
 };
 
-Result<Verified> Runner::make_ready(const BenchOptions::Job& job, const PipelineConfig& config) {
+Verification Runner::make_ready(const BenchOptions::Job& job, const PipelineConfig& config) {
   if (current_ == job) return *verified_;
   verified_.reset();
   pipeline_.reset();
@@ -123,25 +168,28 @@ Result<Verified> Runner::make_ready(const BenchOptions::Job& job, const Pipeline
   }
   current_ = job;
   auto built = loaded_->build(config);
-  if (!built) return verified_.emplace(built.failure());
+  if (!built) return verified_.emplace(Verification{.verdict = {}, .result = built.failure()});
   pipeline_ = std::move(built.value());
-  return verified_.emplace(loaded_->verify(*pipeline_, job.impl).result);
+  return verified_.emplace(loaded_->verify(*pipeline_, job.impl));
 }
 
-void Runner::run(benchmark::State& state, const BenchOptions::Job& job, const PipelineConfig& config,
-                 std::optional<Stage> stage) {
+void Runner::run(benchmark::State& state, Timed& timed, std::optional<Stage> stage) {
+  const BenchOptions::Job& job = timed.job;
   const auto skip = [&](const std::string& reason, ExitCode code) {
     state.SkipWithError(reason.c_str());
     exit_code_ = static_cast<int>(code);
   };
   const auto skip_failure = [&](const Failure& failure) {
+    timed.failure = failure;
     skip(fmt::format("{}: {}", to_string(failure.outcome), failure.reason),
          failure.outcome == Outcome::incorrect ? ExitCode::wrong_result : ExitCode::usage);
   };
   try {
-    const Result<Verified> ready = make_ready(job, config);
-    if (!ready) return skip_failure(ready.failure());
-    Pipeline& pipeline = ready.value().pipeline();
+    const Verification ready = make_ready(job, timed.config);
+    timed.verdict = ready.verdict;
+    if (!ready.result) return skip_failure(ready.result.failure());
+    Pipeline& pipeline = ready.result.value().pipeline();
+    std::vector<double>& kept = stage ? timed.stage_samples_us[*stage] : timed.samples_us;
     if (stage) {
       // Intermediates of the whole pipeline have to be in place.
       if (const auto run = pipeline.run(); !run) return skip_failure(run.failure());
@@ -153,10 +201,11 @@ void Runner::run(benchmark::State& state, const BenchOptions::Job& job, const Pi
       if (!samples) return skip_failure(samples.failure());
       double sum_us = 0;
       for (const double us : samples.value()) sum_us += us;
-      if (!(sum_us > 0)) return skip("the device's timer returned no positive time", ExitCode::usage);
+      if (!(sum_us > 0)) return skip_failure({Outcome::runtime_error, "the device's timer returned no positive time"});
+      kept.insert(kept.end(), samples.value().begin(), samples.value().end());
       state.SetIterationTime(sum_us * 1e-6);
     }
-    const std::int64_t hit = loaded_->workload().routing().experts_hit();
+    const std::int64_t hit = timed.experts_hit = loaded_->workload().routing().experts_hit();
     const Work work = stage ? stage_work(job.problem, *stage, hit) : pipeline_work(job.problem, hit);
     constexpr auto kRate = benchmark::Counter::kIsIterationInvariantRate;
     state.counters["FLOP/s"] = benchmark::Counter(work.flops, kRate);
@@ -166,6 +215,7 @@ void Runner::run(benchmark::State& state, const BenchOptions::Job& job, const Pi
       state.counters["of_roofline"] = benchmark::Counter(roofline * 1e-6, kRate);
   } catch (const Error& error) {
     warn(error.what());
+    timed.failure = {Outcome::runtime_error, error.what()};
     skip(error.what(), error.code());
   }
 }
@@ -181,7 +231,7 @@ class BenchCommand final : public Command {
         "--benchmark_format=json,\n"
         "--benchmark_out=FILE, --benchmark_repetitions=N, --benchmark_min_time=…, --benchmark_filter=REGEX. Times are\n"
         "the device's own (manual time); wall time holds the flushing of caches too. of_roofline is a share of the\n"
-        "ceilings that `moe-tune doctor` measures.\n\n"
+        "ceilings that `moe-tune doctor` measures. --journal keeps medians over all samples, and what failed.\n\n"
         "Examples:\n"
         "  moe-tune bench moe-tune-results/*/best/*.json\n"
         "  moe-tune bench --model qwen3-30b-a3b --M 1,16 --stages --benchmark_repetitions=5\n"
@@ -219,7 +269,12 @@ int BenchCommand::run(const Session& session) {
     if (!options_.quiet) fmt::print(stderr, "{}\n", line);
   });
 
+  std::optional<JournalWriter> journal;
+  if (!options_.journal.empty())
+    journal.emplace(options_.journal, describe_environment(device->info(), ceilings, session.command));
+
   Runner runner(*device, ceilings);
+  std::deque<Timed> timed;  // the registered benchmarks refer to its elements
   for (const BenchOptions::Job& job : jobs) {
     std::vector<const Engine*> likeliest_first = engines;
     std::stable_sort(likeliest_first.begin(), likeliest_first.end(),
@@ -227,18 +282,18 @@ int BenchCommand::run(const Session& session) {
     const PipelineConfig config = complete_config(job.problem, job.impl, job.given, device->info(), likeliest_first);
     const std::vector<std::pair<Stage, StageConfig>> stages(config.stages.begin(), config.stages.end());
     device->prepare(job.problem, stages, [] {});
-    if (!options_.quiet) fmt::print(stderr, "{}: {}\n", benchmark_name(job), to_label(config));
-    const auto add = [&](const std::string& name, std::optional<Stage> stage) {
-      benchmark::RegisterBenchmark(
-          name.c_str(),
-          [&runner, job, config, stage](benchmark::State& state) { runner.run(state, job, config, stage); })
+    const std::string name = benchmark_name(job.problem, job.impl);
+    if (!options_.quiet) fmt::print(stderr, "{}: {}\n", name, to_label(config));
+    Timed& slot = timed.emplace_back(Timed{.job = job, .config = config});
+    const auto add = [&](const std::string& benchmark, std::optional<Stage> stage) {
+      benchmark::RegisterBenchmark(benchmark.c_str(),
+                                   [&runner, &slot, stage](benchmark::State& state) { runner.run(state, slot, stage); })
           ->UseManualTime()
           ->Unit(benchmark::kMicrosecond);
     };
-    add(benchmark_name(job), std::nullopt);
+    add(name, std::nullopt);
     if (!options_.stages) continue;
-    for (const Stage stage : stages_of(job.impl))
-      add(fmt::format("{}/{}", benchmark_name(job), to_string(stage)), stage);
+    for (const Stage stage : stages_of(job.impl)) add(fmt::format("{}/{}", name, to_string(stage)), stage);
   }
 
   benchmark::AddCustomContext("device", device->info().name);
@@ -248,6 +303,8 @@ int BenchCommand::run(const Session& session) {
   if (argc > 1) throw Error(fmt::format("unknown option '{}' of Google Benchmark; see --benchmark_help", argv[1]));
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
+  if (journal)
+    for (const Timed& each : timed) record(*journal, each, ceilings);
   return runner.exit_code();
 }
 

@@ -20,6 +20,7 @@ struct BenchOptions {
   StageConfigOptions configs;
   TimingFlags timing;
   std::string fill = "random";
+  std::string journal;
   std::vector<std::string> best_files;
   bool stages = false;
   bool quiet = false;
@@ -39,9 +40,5 @@ struct BenchOptions {
   /// Throws Error.
   std::vector<Job> jobs() const;
 };
-
-/// What a benchmark is called: "qwen3-30b-a3b/M:16/merged", the shape in full where there is no model, and what differs
-/// from the usual.
-std::string benchmark_name(const BenchOptions::Job& job);
 
 }  // namespace moetune

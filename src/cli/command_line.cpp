@@ -129,10 +129,10 @@ int run_command_line(int argc, char** argv) {
     return static_cast<int>(ExitCode::usage);
   } catch (const std::exception& error) {
     warn(fmt::format("internal error: {}", error.what()));
-    return 1;
+    return static_cast<int>(ExitCode::internal);
   } catch (...) {
     warn("internal error");
-    return 1;
+    return static_cast<int>(ExitCode::internal);
   }
 }
 

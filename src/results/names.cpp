@@ -70,4 +70,16 @@ Backend parse_backend(std::string_view name) {
   return parse("backend", name, kBackends);
 }
 
+std::string benchmark_name(const Problem& problem, Impl impl) {
+  std::string name = problem.model;
+  if (name.empty())
+    name = fmt::format("K:{}/N1:{}/N2:{}/E:{}/topk:{}", problem.K, problem.N1, problem.N2, problem.E, problem.topk);
+  if (problem.dtype != DType::bf16) name += fmt::format("/{}", to_string(problem.dtype));
+  if (problem.activation != Activation::silu) name += fmt::format("/{}", to_string(problem.activation));
+  if (problem.bias != Bias::none) name += fmt::format("/bias:{}", to_string(problem.bias));
+  if (problem.weight_on_input) name += "/weight_on_input";
+  if (problem.routing != RoutingSpec{}) name += fmt::format("/{}", to_string(problem.routing));
+  return name + fmt::format("/M:{}/{}", problem.M, to_string(impl));
+}
+
 }  // namespace moetune

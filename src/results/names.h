@@ -1,6 +1,7 @@
 // The words that records and the command line use for enumerators of the layers below.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "backend/device.h"
@@ -16,5 +17,9 @@ Fill parse_fill(std::string_view name);
 CacheState parse_cache_state(std::string_view name);
 LaunchMode parse_launch_mode(std::string_view name);
 Backend parse_backend(std::string_view name);
+
+/// What a benchmark is called: "qwen3-30b-a3b/M:16/merged", the shape in full where there is no model, and what differs
+/// from the usual.
+std::string benchmark_name(const Problem& problem, Impl impl);
 
 }  // namespace moetune

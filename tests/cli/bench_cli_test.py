@@ -32,6 +32,20 @@ class Bench(CliTest):
         self.assertEqual(len(self.bench(*files, "--device", "cpu")["benchmarks"]), 2)
         self.assertEqual(len(self.bench(*files, "--device", "cpu", "--impl", "merged")["benchmarks"]), 1)
 
+    def test_a_journal_gets_what_was_timed(self):
+        for _ in range(2):  # appended
+            self.bench(*SMALL, "--stages", "--journal", "j.jsonl", "--benchmark_filter=M:4/merged")
+        lines = [json.loads(line) for line in (self.folder / "j.jsonl").read_text().splitlines()]
+        self.assertEqual([line["kind"] for line in lines], ["header", "best"] * 2)
+        best = lines[1]
+        self.assertEqual((best["impl"], best["verdict"]["passed"], best["time"]["stopped_by"]), ("merged", True, "benchmark"))
+        self.assertEqual(sorted(best["stage_times"]), ["combine", "final", "gate", "route"])
+        self.assertGreater(best["time"]["n"], 0)
+        self.assertLessEqual(best["time"]["ci_low_us"], best["time"]["median_us"])
+        stdout, _ = self.run_tool("report", "j.jsonl")
+        self.assertIn("merged", stdout)
+        self.fails("bench", *SMALL, "--journal", "j.jsonl/below", says="j.jsonl")
+
     def test_options_of_google_benchmark_pass_through(self):
         output = self.bench(*SMALL, "--benchmark_repetitions=3", "--benchmark_filter=merged")
         self.assertIn("median", {each.get("aggregate_name") for each in output["benchmarks"]})

@@ -76,14 +76,5 @@ TEST(Bench, ConfigsForStagesThatAreNotThereAreRefused) {
       "--impl merged has no such stage");
 }
 
-TEST(Bench, NamesTellProblemsApart) {
-  BenchOptions::Job job{.problem = sample_problem(), .impl = Impl::merged, .given = {}, .data = {}, .timing = {}};
-  EXPECT_EQ(benchmark_name(job), "qwen3-30b-a3b/zipf:1.5/M:16/merged");
-  job.problem.routing = {};
-  job.problem.model.clear();
-  job.problem.dtype = DType::fp16;
-  EXPECT_EQ(benchmark_name(job), "K:2048/N1:1536/N2:2048/E:128/topk:8/fp16/M:16/merged");
-}
-
 }  // namespace
 }  // namespace moetune

@@ -1,6 +1,7 @@
 #include "results/names.h"
 
 #include "base/error.h"
+#include "results/samples.h"
 #include "temporary_folder.h"
 
 namespace moetune {
@@ -19,6 +20,15 @@ TEST(Names, RoundTrip) {
 TEST(Names, UnknownNamesListTheKnownOnes) {
   EXPECT_ERROR(parse_cache_state("lukewarm"), "unknown cache state 'lukewarm'; known: cold, warm");
   EXPECT_ERROR(parse_fill(""), "random, exact_integer");
+}
+
+TEST(Names, BenchmarksOfDifferentProblemsHaveDifferentNames) {
+  Problem problem = sample_problem();
+  EXPECT_EQ(benchmark_name(problem, Impl::merged), "qwen3-30b-a3b/zipf:1.5/M:16/merged");
+  problem.routing = {};
+  problem.model.clear();
+  problem.dtype = DType::fp16;
+  EXPECT_EQ(benchmark_name(problem, Impl::merged), "K:2048/N1:1536/N2:2048/E:128/topk:8/fp16/M:16/merged");
 }
 
 }  // namespace
