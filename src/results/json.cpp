@@ -179,26 +179,29 @@ Verdict read_verdict(const Field& field) {
 }
 
 Json to_json(const Summary& summary) {
-  return {{"median_us", number(summary.median_us)},
-          {"ci_low_us", number(summary.ci_low_us)},
-          {"ci_high_us", number(summary.ci_high_us)},
-          {"min_us", number(summary.min_us)},
-          {"p10_us", number(summary.p10_us)},
-          {"p90_us", number(summary.p90_us)},
-          {"n", summary.n},
-          {"stopped_by", summary.stopped_by}};
+  Json json{{"median_us", number(summary.median_us)},
+            {"ci_low_us", number(summary.ci_low_us)},
+            {"ci_high_us", number(summary.ci_high_us)},
+            {"min_us", number(summary.min_us)},
+            {"p10_us", number(summary.p10_us)},
+            {"p90_us", number(summary.p90_us)},
+            {"n", summary.n},
+            {"stopped_by", summary.stopped_by}};
+  if (summary.sm_clock_mhz > 0) json["sm_clock_mhz"] = number(summary.sm_clock_mhz);
+  return json;
 }
 
 Summary read_summary(const Field& field) {
-  const Summary summary{.median_us = field.at("median_us").finite(),
-                        .ci_low_us = field.at("ci_low_us").finite(),
-                        .ci_high_us = field.at("ci_high_us").finite(),
-                        .min_us = field.at("min_us").finite(),
-                        .p10_us = field.at("p10_us").finite(),
-                        .p90_us = field.at("p90_us").finite(),
-                        .n = field.at("n").small_integer(),
-                        .stopped_by = field.at("stopped_by").text()};
+  Summary summary{.median_us = field.at("median_us").finite(),
+                  .ci_low_us = field.at("ci_low_us").finite(),
+                  .ci_high_us = field.at("ci_high_us").finite(),
+                  .min_us = field.at("min_us").finite(),
+                  .p10_us = field.at("p10_us").finite(),
+                  .p90_us = field.at("p90_us").finite(),
+                  .n = field.at("n").small_integer(),
+                  .stopped_by = field.at("stopped_by").text()};
   if (!(summary.median_us > 0)) field.at("median_us").fail("must be above 0");
+  if (const auto clock = field.find("sm_clock_mhz")) summary.sm_clock_mhz = clock->finite();
   return summary;
 }
 
