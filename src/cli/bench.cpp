@@ -269,10 +269,6 @@ int BenchCommand::run(const Session& session) {
     if (!options_.quiet) fmt::print(stderr, "{}\n", line);
   });
 
-  std::optional<JournalWriter> journal;
-  if (!options_.journal.empty())
-    journal.emplace(options_.journal, describe_environment(device->info(), ceilings, session.command));
-
   Runner runner(*device, ceilings);
   std::deque<Timed> timed;  // the registered benchmarks refer to its elements
   for (const BenchOptions::Job& job : jobs) {
@@ -301,6 +297,9 @@ int BenchCommand::run(const Session& session) {
   benchmark::AddCustomContext("cache", options_.timing.cache);
   benchmark::Initialize(&argc, argv.data());
   if (argc > 1) throw Error(fmt::format("unknown option '{}' of Google Benchmark; see --benchmark_help", argv[1]));
+  std::optional<JournalWriter> journal;
+  if (!options_.journal.empty())
+    journal.emplace(options_.journal, describe_environment(device->info(), ceilings, session.command));
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   if (journal)

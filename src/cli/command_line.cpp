@@ -18,6 +18,7 @@ constexpr CommandRow kCommands[] = {
     {"verify", "Check configs against the fp64 reference", make_verify},
     {"report", "Turn journals and best-config files into tables", make_report_command},
     {"export", "Hand tuned configs on to other programs", make_export},
+    {"compare", "Tell whether one run, binary or config is slower than another, for CI", make_compare},
     {"list", "Show models, engines, search spaces, configs, strategies", make_list},
     {"doctor", "Say what this machine has and lacks, and measure its ceilings", make_doctor},
 };
@@ -42,7 +43,8 @@ void describe(CLI::App& app) {
       "one);\n"
       "three_kernel, the usual way, has the activation as a kernel between. `moe-tune SUBCOMMAND --help` tells the "
       "rest.\n"
-      "Exit codes: 0 success, 2 usage or input, 3 wrong results, 77 no such GPU, 130 interrupted.");
+      "Exit codes: 0 success, 2 usage or input, 3 wrong results, 70 a fault in moe-tune itself, 77 no such GPU, 130\n"
+      "interrupted; 1, 4 and 5 are those of compare.");
 }
 
 std::vector<std::string> option_names(const CLI::App& app) {
