@@ -12,6 +12,7 @@ constexpr Exporter kExporters[] = {
     {"markdown", ".md", "tables per model, means per range of M, provenance, repro commands", to_markdown},
     {"csv", ".csv", "one line per problem and implementation, for spreadsheets and scripts", to_csv},
     {"json", ".json", "everything, for programs (schema in results/README.md)", to_json_text},
+    {"html", ".html", "charts and tables as one page that needs no network", to_html},
 };
 
 }  // namespace

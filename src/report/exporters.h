@@ -13,6 +13,7 @@ std::string to_console(const Report& report, bool colours);
 std::string to_markdown(const Report& report);
 std::string to_csv(const Report& report);
 std::string to_json_text(const Report& report);
+std::string to_html(const Report& report);
 
 struct Exporter {
   std::string_view name;       ///< as in `report --format`

@@ -59,6 +59,12 @@ Report make_report(std::span<const Journal> journals, std::span<const BestFile> 
     for (const Journal::Run& run : journal.runs) report.runs.push_back(run.environment);
     for (const auto& [trial, run, line] : journal.trials) {
       ++report.outcomes[trial.outcome];
+      if (trial.stage && trial.time && trial.config.stages.contains(*trial.stage))
+        report.stage_trials.push_back({.problem = trial.problem,
+                                       .stage = *trial.stage,
+                                       .config = trial.config.stages.at(*trial.stage),
+                                       .run = first + run,
+                                       .median_us = trial.time->median_us});
       if (trial.outcome != Outcome::ok)
         ++report.failure_reasons[fmt::format("{}: {}", to_string(trial.outcome), trial.reason)];
     }

@@ -25,12 +25,22 @@ struct ReportRow {
   std::optional<double> differing_burst_us() const;
 };
 
+/// A config of one stage and how long the stage took with it alone.
+struct StageTrial {
+  Problem problem;
+  Stage stage = Stage::gate;
+  StageConfig config;
+  std::size_t run = 0;  ///< index into Report::runs
+  double median_us = 0;
+};
+
 /// What all exporters work from.
 struct Report {
   std::vector<Environment> runs;
   std::vector<ReportRow> rows;                          ///< sorted: device, model, shape, M, implementation
   std::map<Outcome, std::int64_t> outcomes;             ///< how the trials fared
   std::map<std::string, std::int64_t> failure_reasons;  ///< of the trials that failed
+  std::vector<StageTrial> stage_trials;                 ///< those of single stages that were timed
 };
 
 /// Joins what several files hold. Where the same problem, implementation, device and timing options occur more than

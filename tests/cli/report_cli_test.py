@@ -5,6 +5,7 @@ import io
 import json
 import pathlib
 import shutil
+import xml.etree.ElementTree as xml
 
 from moetune import CliTest, main
 
@@ -46,6 +47,18 @@ class Report(CliTest):
         self.run_tool("report", "out", "--markdown", "a/r.md", "--csv", "a/r.csv", "--json", "a/r.json", "--console", "a/r.txt")
         self.assertIn("# Expert MLP", (self.folder / "a/r.md").read_text())
         self.assertEqual(json.loads((self.folder / "a/r.json").read_text())["schema"], "moe-tune/report")
+
+    def test_one_page_and_its_charts(self):
+        stdout, stderr = self.run_tool("report", "out", "--html", "a/r.html", "--svg", "a/charts")
+        self.assertEqual((stdout, stderr), ("", ""))
+        page = (self.folder / "a/r.html").read_text()
+        self.assertNotRegex(page, r'(src|href)="?(http|//|\./)')  # all of it is inside
+        charts = {path.name for path in (self.folder / "a/charts").iterdir()}
+        self.assertLessEqual({"speedup-custom-shape.svg", "stages-custom-shape.svg"}, charts)
+        self.assertEqual(page.count("<svg "), len(charts))
+        for name in charts:
+            self.assertEqual(xml.parse(self.folder / "a/charts" / name).getroot().tag, "{http://www.w3.org/2000/svg}svg")
+        self.fails("report", "out", "--svg", "a/r.html", says="a/r.html")
 
     def test_a_corrupt_line_is_named_and_the_rest_reported(self):
         lines = self.journal.read_text().splitlines(keepends=True)

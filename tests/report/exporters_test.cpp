@@ -94,7 +94,7 @@ TEST(Exporters, ColoursOnlyWhereAskedFor) {
 }
 
 TEST(Exporters, UnknownFormatsListTheKnownOnes) {
-  EXPECT_ERROR(find_exporter("pdf"), "unknown format 'pdf': use one of console, markdown, csv, json");
+  EXPECT_ERROR(find_exporter("pdf"), "unknown format 'pdf': use one of console, markdown, csv, json, html");
 }
 
 }  // namespace
