@@ -21,6 +21,8 @@ const char* colour_of(Stage stage) {
       return "c1";
     case Stage::final:
       return "c3";
+    case Stage::mlp:
+      return "c1";
     case Stage::combine:
       return "c4";
   }
