@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import re
 import random
 import stat
 import xml.etree.ElementTree as xml
@@ -175,7 +176,9 @@ class Compare(CliTest):
         self.fails("compare", base, "empty", says="'empty'")
         self.fails("compare", base, "nowhere.jsonl", says="nowhere.jsonl")
         # A schema of the future.
-        (self.folder / "new.jsonl").write_text(text.replace('"schema_version": "1.0"', '"schema_version": "2.0"'))
+        future = re.sub(r'("schema_version": )"[0-9.]+"', r'\1"2.0"', text)
+        self.assertNotEqual(future, text)
+        (self.folder / "new.jsonl").write_text(future)
         self.fails("compare", base, "new.jsonl", says="2.0")
 
     def test_bad_options(self):
