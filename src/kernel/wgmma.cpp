@@ -225,17 +225,24 @@ std::vector<Config> swap_ab_first_configs(Stage stage, const Problem& problem, c
            {128, 256, 64, 1, 4, 2},          {128, 128, 64, 1, 3, 1, 1, 2},  {96, 64, 64, 1, 4, 1, 1, 2, 1},
            {128, 128, 64, 1, 3, 1, 1, 2, 1}, {96, 256, 64, 1, 4, 2, 1, 1, 1}};
   } else {
-    all = {{128, 256, 64, 8, 4, 2, 1, 1, 0, 1},
-           {96, 256, 64, 8, 4, 2},
-           {128, 256, 64, 8, 4, 2, 2, 1, 0, 1},
-           {192, 128, 64, 8, 5, 2, 1, 1, 0, 1},
-           {128, 256, 64, 8, 4, 2},
-           {96, 256, 64, 8, 4, 2, 1, 1, 0, 1},
-           {192, 128, 64, 8, 4, 2},
-           {128, 128, 64, 8, 3, 1, 1, 2},
-           {256, 128, 64, 8, 4, 2, 1, 1, 0, 1},
-           {160, 128, 64, 8, 4, 2},
-           {128, 256, 64, 8, 3, 2}};
+    // Tiles of an expert are of even height: what counts is how near a multiple of the tile comes from above.
+    const Guess high{192, 128, 64, 8, 5, 2, 1, 1, 0, 1}, low{96, 256, 64, 8, 4, 2};
+    if (fullest <= 192)
+      all = {high};
+    else if (rows <= 288)
+      all = {low};
+    for (const Guess& guess : {Guess{128, 256, 64, 8, 4, 2, 1, 1, 0, 1},
+                               {128, 256, 64, 8, 4, 2, 2, 1, 0, 1},
+                               low,
+                               high,
+                               {128, 256, 64, 8, 4, 2},
+                               {96, 256, 64, 8, 4, 2, 1, 1, 0, 1},
+                               {192, 128, 64, 8, 4, 2},
+                               {128, 128, 64, 8, 3, 1, 1, 2},
+                               {256, 128, 64, 8, 4, 2, 1, 1, 0, 1},
+                               {160, 128, 64, 8, 4, 2},
+                               {128, 256, 64, 8, 3, 2}})
+      all.push_back(guess);
   }
   all.push_back({8, 64, 64, 1, 4, 1});  // runs wherever the engine does
   return legal_ones<true>(all, stage, problem, device);
