@@ -18,7 +18,7 @@ __device__ __forceinline__ void finish(const GemmArguments& args) {
   bool is_last = false;
   if (threadIdx.x == 0) is_last = ptx::fetch_add_ordered(args.progress + 1, 1) == static_cast<int>(gridDim.x) - 1;
   if (!__syncthreads_or(is_last)) return;
-  for (int i = threadIdx.x; i < row_tiles_of<Gate>(args); i += kThreads) args.rows_done[i] = 0;
+  for (int i = threadIdx.x; i < row_tiles_of(args); i += kThreads) args.rows_done[i] = 0;
   if (threadIdx.x == 0) args.progress[1] = 0;
 }
 
@@ -37,7 +37,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, kConfig.blocks_per_sm)
   ptx::grid_dependency_launch();
 
   const GemmArguments &gate = args.first.gemm, &final = args.second.gemm;
-  const int shift = Walk<Gate>::idle_first(row_tiles_of<Gate>(gate) * column_tiles_of<Gate>(gate));
+  const int shift = Walk<Gate>::idle_first(row_tiles_of(gate) * column_tiles_of<Gate>(gate));
   Cursor cursor;
   if (warpgroup == 0) {
     if constexpr (moves_registers(kConfig, true)) ptx::give_up_registers<producer_registers(kConfig, true)>();

@@ -85,7 +85,6 @@ struct Work {
   __device__ __forceinline__ int k_tiles() const { return end_k_tile - first_k_tile; }
 };
 
-template <class G>
 __device__ __forceinline__ int row_tiles_of(const GemmArguments& args) {
   return kTokenTiles ? args.slots : *args.tile_count;
 }
@@ -107,7 +106,7 @@ class Walk {
         is_leader_(is_leader),
         block_(blockIdx.x / kCluster + first_block),
         column_tiles_(column_tiles_of<G>(args)),
-        items_(row_tiles_of<G>(args) * column_tiles_ * kSplit),
+        items_(row_tiles_of(args) * column_tiles_ * kSplit),
         k_tiles_((args.K + kBlockK - 1) / kBlockK) {
     if (const int blocks = gridDim.x / kCluster; block_ >= blocks) block_ -= blocks;
   }
@@ -117,7 +116,6 @@ class Walk {
     const int blocks = gridDim.x / kCluster;
     return (items / blocks * kStep + blocks - items % blocks) % blocks;
   }
-  __device__ __forceinline__ int items() const { return items_; }
 
   /// Work that has been asked for: what memory knows of its tile may be on its way until it is used. Lane l holds word
   /// l % 4 of its RowTile. A whole one in each lane would be in uniform registers as soon as it can, so that the
