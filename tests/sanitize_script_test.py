@@ -65,12 +65,12 @@ class Sanitize(unittest.TestCase):
         self.assertEqual(len(matrix), 5 * len(set(matrix)))
         self.assertTrue(all(call.startswith("verify --device cuda:0") for call in matrix))
         self.assertTrue(any("--config" not in call for call in matrix), "every engine at its first guess")
-        for part in ["wgmma:", "wgmma_swap_ab:", "CLUSTER_SIZE_M=2", "bias=both", "dynamic=1"]:
+        for part in ["wgmma:", "wgmma_swap_ab:", "CLUSTER_SIZE_M=2", "bias=both", "dynamic=1", "final=wgmma_swap_ab", "mlp="]:
             self.assertTrue(any(part in call for call in matrix), part)
 
     def test_other_gpus_run_what_they_can(self):
         self.sanitize(HOPPER="no")
-        under_tools = self.calls()[5:]
+        under_tools = self.calls()[6:]
         self.assertEqual(len(under_tools), len(TOOLS))
         self.assertFalse(any("wgmma" in call for call in under_tools))
 
@@ -80,8 +80,8 @@ class Sanitize(unittest.TestCase):
         self.assertIn("ERROR SUMMARY: 7 errors", lines[1])
 
     def test_a_tool_that_does_not_end_is_not_clean(self):
-        lines, _ = self.sanitize("--limit", "1", code=1, HANGS="memcheck")
-        self.assertIn("NOT DONE after 1 s", lines[0])
+        lines, _ = self.sanitize("--limit", "5", code=1, HANGS="memcheck")
+        self.assertIn("NOT DONE after 5 s", lines[0])
         self.assertEqual([line.split()[1] for line in lines[1:]], ["clean"] * 3)
 
     def test_without_a_gpu_it_is_skipped(self):

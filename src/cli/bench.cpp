@@ -26,7 +26,7 @@ void BenchOptions::add_to(CLI::App& app) {
   impls.add_to(app);
   device.add_to(app);
   configs.add_to(app,
-                 "The config of a stage (gemm1, gate or final); where not given, the first guess of the first engine "
+                 "The config of a stage (gemm1, gate, final or mlp); where not given, the first guess of the first engine "
                  "that can run it");
   timing.add_to(app);
   app.add_option("--fill", fill, "Input data: random, exact_integer")

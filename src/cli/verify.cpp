@@ -59,7 +59,7 @@ class VerifyCommand final : public Command {
     impls_.add_to(app);
     device_.add_to(app);
     configs_.add_to(app,
-                    "The config of a stage (gemm1, gate or final); where not given, the first guess of each engine "
+                    "The config of a stage (gemm1, gate, final or mlp); where not given, the first guess of each engine "
                     "that can run it");
     spaces_.add_to(app);
     app.add_option("--samples", samples_,
