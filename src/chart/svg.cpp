@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/markup.h"
 #include "base/resources.h"
 
 namespace moetune {
@@ -33,29 +34,6 @@ std::string class_attribute(std::string_view classes) {
 }
 
 }  // namespace
-
-std::string escape_markup(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:  // other control characters are not allowed in XML, however written
-        if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') escaped += c;
-    }
-  }
-  return escaped;
-}
 
 double text_width(std::string_view text, double font_size) {
   double width = 0;

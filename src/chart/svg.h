@@ -5,9 +5,6 @@
 
 namespace moetune {
 
-/// Text for XML and HTML, in attributes too.
-std::string escape_markup(std::string_view text);
-
 /// About how wide a text is in a proportional sans-serif font of that size; rather too wide than too narrow.
 double text_width(std::string_view text, double font_size);
 

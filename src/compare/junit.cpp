@@ -1,36 +1,17 @@
 #include <fmt/format.h>
 
+#include "base/markup.h"
 #include "compare/formats.h"
 
 namespace moetune {
 namespace {
 
-/// As text or in an attribute. Control characters are not allowed in XML, however written.
+/// As text or in an attribute, on one line.
 std::string escape(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      case '\n':
-      case '\t':
-        escaped += ' ';
-        break;
-      default:
-        if (static_cast<unsigned char>(c) >= 0x20) escaped += c;
-    }
-  }
-  return escaped;
+  std::string line(text);
+  for (char& c : line)
+    if (c == '\n' || c == '\t') c = ' ';
+  return escape_markup(line);
 }
 
 enum class Status { passed, failed, error, skipped };

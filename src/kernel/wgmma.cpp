@@ -17,22 +17,6 @@ constexpr std::array<std::string_view, 12> kParameters{
     "BLOCK_SIZE_M",   "BLOCK_SIZE_N",  "BLOCK_SIZE_K", "GROUP_SIZE_M", "num_stages",   "num_consumers",
     "CLUSTER_SIZE_M", "blocks_per_sm", "evict_first",  "dynamic",      "fuse_combine", "SPLIT_K"};
 
-wgmma::Config to_kernel_config(const Config& config, bool swap_ab) {
-  return {.swap_ab = swap_ab,
-          .block_m = config.at("BLOCK_SIZE_M"),
-          .block_n = config.at("BLOCK_SIZE_N"),
-          .block_k = config.at("BLOCK_SIZE_K"),
-          .group_m = config.at("GROUP_SIZE_M"),
-          .num_stages = config.at("num_stages"),
-          .num_consumers = config.at("num_consumers"),
-          .cluster_m = config.at("CLUSTER_SIZE_M"),
-          .blocks_per_sm = config.at("blocks_per_sm"),
-          .evict_first = config.at("evict_first") != 0,
-          .dynamic = config.at("dynamic") != 0,
-          .fuse_combine = config.at("fuse_combine") != 0,
-          .split_k = config.at("SPLIT_K")};
-}
-
 /// For its `shared` bytes of shared memory.
 std::optional<std::string> why_too_large(const wgmma::Config& c, int shared, const DeviceInfo& device) {
   if (shared > device.shared_memory_per_block)
@@ -51,7 +35,7 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
   if (const auto reason = why_parameters_differ(kName, kParameters, config)) return reason;
   for (const char* flag : {"evict_first", "dynamic", "fuse_combine"})
     if (config.at(flag) < 0 || config.at(flag) > 1) return fmt::format("{} is not 0 or 1", flag);
-  const wgmma::Config c = to_kernel_config(config, SwapAb);
+  const wgmma::Config c = wgmma_kernel_config(config, SwapAb);
   if (const char* reason = wgmma::why_invalid(c)) return reason;
   if (stage == Stage::mlp) {
     if (const char* reason = wgmma::why_not_both(c)) return reason;
@@ -115,7 +99,7 @@ KernelPlan plan_both(KernelPlan plan, const wgmma::Config& c, const Problem& pro
 
 template <bool SwapAb>
 KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem, bool token_tiles) {
-  const wgmma::Config c = to_kernel_config(config, SwapAb);
+  const wgmma::Config c = wgmma_kernel_config(config, SwapAb);
   if (stage == Stage::mlp) return plan_both(kernel_plan<SwapAb>(config, Stage::gate, problem, token_tiles), c, problem);
   const int columns = wgmma::out_columns(c, epilogue_of(stage));
   KernelPlan plan{.source = {.path = "kernels/wgmma/kernel.cu", .defines = gemm_defines(stage, problem, token_tiles)},
@@ -249,6 +233,22 @@ std::vector<Config> swap_ab_first_configs(Stage stage, const Problem& problem, c
 }
 
 }  // namespace
+
+wgmma::Config wgmma_kernel_config(const Config& config, bool swap_ab) {
+  return {.swap_ab = swap_ab,
+          .block_m = config.at("BLOCK_SIZE_M"),
+          .block_n = config.at("BLOCK_SIZE_N"),
+          .block_k = config.at("BLOCK_SIZE_K"),
+          .group_m = config.at("GROUP_SIZE_M"),
+          .num_stages = config.at("num_stages"),
+          .num_consumers = config.at("num_consumers"),
+          .cluster_m = config.at("CLUSTER_SIZE_M"),
+          .blocks_per_sm = config.at("blocks_per_sm"),
+          .evict_first = config.at("evict_first") != 0,
+          .dynamic = config.at("dynamic") != 0,
+          .fuse_combine = config.at("fuse_combine") != 0,
+          .split_k = config.at("SPLIT_K")};
+}
 
 const Engine& wgmma_engine() {
   static constexpr Engine engine{.name = "wgmma",

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernel/engine.h"
+#include "kernels/wgmma/traits.h"
 
 namespace moetune {
 
@@ -23,5 +24,8 @@ namespace moetune {
 const Engine& wgmma_engine();
 /// `wgmma_swap_ab` multiplies 64 weight rows by BLOCK_SIZE_M tokens: few rows per expert.
 const Engine& wgmma_swap_ab_engine();
+
+/// A config of these in the kernel's own form. Throws Error naming a parameter that is missing.
+wgmma::Config wgmma_kernel_config(const Config& config, bool swap_ab);
 
 }  // namespace moetune

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/markup.h"
 #include "base/resources.h"
 #include "chart/svg.h"
 #include "report/answer.h"

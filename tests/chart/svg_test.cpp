@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/markup.h"
+
 namespace moetune {
 namespace {
 

@@ -150,7 +150,7 @@ struct HopperKernel {
 };
 HopperKernel hopper_kernel(const Engine& engine, const Config& config, Stage stage, const Problem& problem,
                            bool token_tiles) {
-  const wgmma::Config traits = wgmma_traits(engine.name == wgmma_swap_ab_engine().name, config);
+  const wgmma::Config traits = wgmma_kernel_config(config, engine.name == wgmma_swap_ab_engine().name);
   return {engine.kernel_plan(config, stage, problem, token_tiles).source,
           wgmma::moves_registers(traits) ? wgmma::launch_registers(traits) : 0};
 }

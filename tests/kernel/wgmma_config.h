@@ -1,6 +1,5 @@
 #pragma once
 
-#include "kernels/wgmma/traits.h"
 #include "space/config.h"
 
 namespace moetune {
@@ -17,23 +16,6 @@ inline Config wgmma_config(int m, int n, int k, int stages, int consumers) {
 inline Config with(Config base, std::initializer_list<std::pair<const char*, int>> changes) {
   for (const auto& [name, value] : changes) base.set(name, value);
   return base;
-}
-
-/// The kernel's own form of a config.
-inline wgmma::Config wgmma_traits(bool swap_ab, const Config& c) {
-  return {.swap_ab = swap_ab,
-          .block_m = c.at("BLOCK_SIZE_M"),
-          .block_n = c.at("BLOCK_SIZE_N"),
-          .block_k = c.at("BLOCK_SIZE_K"),
-          .group_m = c.at("GROUP_SIZE_M"),
-          .num_stages = c.at("num_stages"),
-          .num_consumers = c.at("num_consumers"),
-          .cluster_m = c.at("CLUSTER_SIZE_M"),
-          .blocks_per_sm = c.at("blocks_per_sm"),
-          .evict_first = c.at("evict_first") != 0,
-          .dynamic = c.at("dynamic") != 0,
-          .fuse_combine = c.at("fuse_combine") != 0,
-          .split_k = c.at("SPLIT_K")};
 }
 
 }  // namespace moetune

@@ -195,7 +195,7 @@ TEST_P(WgmmaEngines, EveryValueOfTheSpaceIsLegalSomewhere) {
 // the kernel hangs.
 TEST_P(WgmmaEngines, RegistersSuffice) {
   for_each_legal([&](const Config& each, Stage) {
-    const wgmma::Config c = wgmma_traits(case_.swap_ab, each);
+    const wgmma::Config c = wgmma_kernel_config(each, case_.swap_ab);
     const int launch = wgmma::launch_registers(c), producer = wgmma::producer_registers(c),
               consumer = wgmma::consumer_registers(c);
     const std::string label = to_label(StageConfig{.engine = std::string(engine_.name), .config = each});
@@ -218,7 +218,7 @@ TEST_P(WgmmaEngines, RegistersSuffice) {
 
 TEST_P(WgmmaEngines, SharedMemoryHoldsTheStages) {
   for_each_legal([&](const Config& each, Stage stage) {
-    const wgmma::Config c = wgmma_traits(case_.swap_ab, each);
+    const wgmma::Config c = wgmma_kernel_config(each, case_.swap_ab);
     const int bytes = wgmma::smem_bytes(c, epilogue_of(stage));
     // Two 8-byte barriers for each stage; what else there is has less than 1 KiB besides the store buffers.
     const int least = c.num_stages * (2 * (c.block_m + c.block_n) * c.block_k + 16) +
