@@ -10,6 +10,7 @@
 #include "kernels/mma/quad.cuh"
 #include "kernels/mma/row_info.cuh"
 #include "kernels/mma/traits.h"
+#include "kernels/ptx/barrier.cuh"
 #include "kernels/ptx/convert.cuh"
 #include "kernels/ptx/cp_async.cuh"
 #include "kernels/ptx/grid_dependency.cuh"
@@ -327,7 +328,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) KERNEL_NAME(const __grid_
         if (step ==
             kSteps - 1) {  // the next k tile must be there, and all warps done with the stage that is filled next
           ptx::cp_async_wait<kStages - 2>();
-          __syncthreads();
+          ptx::barrier_sync(1, kThreads);
           read_stage = read_stage + 1 == kStages ? 0 : read_stage + 1;
         }
         if constexpr (has_rows.value) reader.read(fragments[(step + 1) % 2], read_stage, (step + 1) % kSteps);
@@ -355,6 +356,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) KERNEL_NAME(const __grid_
   } else {
     work(Bool<false>{});
   }
+  __syncthreads();  // nobody leaves while others are at a barrier
 }
 
 }  // namespace moetune::mma

@@ -12,13 +12,15 @@ __device__ __forceinline__ int load_shared(unsigned shared) {
   return value;
 }
 
+// A counter that some threads raise and others watch. Both by atomics: plain accesses would be a race.
+
 /// Publishes what this thread, and others before a barrier that it has passed, wrote before.
-__device__ __forceinline__ void store_shared_release(unsigned shared, int value) {
-  asm volatile("st.release.cta.shared.b32 [%0], %1;" ::"r"(shared), "r"(value) : "memory");
+__device__ __forceinline__ void raise_shared(unsigned shared, int value) {
+  asm volatile("red.release.cta.shared::cta.max.s32 [%0], %1;" ::"r"(shared), "r"(value) : "memory");
 }
-__device__ __forceinline__ int load_shared_acquire(unsigned shared) {
+__device__ __forceinline__ int watch_shared(unsigned shared) {
   int value;
-  asm volatile("ld.acquire.cta.shared.b32 %0, [%1];" : "=r"(value) : "r"(shared) : "memory");
+  asm volatile("atom.acquire.cta.shared::cta.or.b32 %0, [%1], 0;" : "=r"(value) : "r"(shared) : "memory");
   return value;
 }
 

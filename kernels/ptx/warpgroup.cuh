@@ -24,30 +24,6 @@ __device__ __forceinline__ void fence_async_proxy_global() {
   asm volatile("fence.proxy.async.global;" ::: "memory");
 }
 
-/// Named barrier `id` (1…15; 0 is __syncthreads) of `threads` threads: wait at it, or only be counted.
-__device__ __forceinline__ void barrier_sync(int id, int threads) {
-  asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
-}
-__device__ __forceinline__ void barrier_arrive(int id, int threads) {
-  asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
-}
-
-/// Whether any of the `threads` threads at the barrier says so.
-__device__ __forceinline__ bool barrier_any(int id, int threads, bool value) {
-  int any;
-  asm volatile(
-      "{\n"
-      ".reg .pred p, q;\n"
-      "setp.ne.s32 p, %3, 0;\n"
-      "bar.red.or.pred q, %1, %2, p;\n"
-      "selp.s32 %0, 1, 0, q;\n"
-      "}"
-      : "=r"(any)
-      : "r"(id), "r"(threads), "r"(value ? 1 : 0)
-      : "memory");
-  return any != 0;
-}
-
 /// Transposes an 8×8 matrix of 16-bit elements held by a warp: lane l has row l/4, columns 2·(l % 4) and the next.
 __device__ __forceinline__ unsigned transpose_8x8(unsigned pair) {
   unsigned transposed;

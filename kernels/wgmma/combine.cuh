@@ -51,7 +51,7 @@ class Combiner {
 
   __device__ __forceinline__ void wait_until_stored(int tiles) const {
     for (int consumer = 0; consumer < kConsumers; consumer++)
-      while (ptx::load_shared_acquire(stages_.stored(consumer)) < tiles) __nanosleep(200);
+      while (ptx::watch_shared(stages_.stored(consumer)) < tiles) __nanosleep(200);
     __syncwarp();
   }
 

@@ -1,6 +1,7 @@
 // Fills the stages: weights as boxes of w [E, rows, K], tokens as boxes of cache2 or gathered row by row.
 #pragma once
 
+#include "kernels/ptx/barrier.cuh"
 #include "kernels/ptx/grid_dependency.cuh"
 #include "kernels/ptx/tensor_copy.cuh"
 #include "kernels/ptx/warpgroup.cuh"

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "kernels/ptx/atomic.cuh"
+#include "kernels/ptx/barrier.cuh"
 #include "kernels/ptx/global_memory.cuh"
-#include "kernels/ptx/warpgroup.cuh"
 #include "kernels/wgmma/store.cuh"
 
 namespace moetune::wgmma {

@@ -6,6 +6,7 @@
 #include "kernels/lib/activation.cuh"
 #include "kernels/lib/row_tiles.cuh"
 #include "kernels/ptx/atomic.cuh"
+#include "kernels/ptx/barrier.cuh"
 #include "kernels/ptx/convert.cuh"
 #include "kernels/ptx/tensor_copy.cuh"
 #include "kernels/ptx/warpgroup.cuh"
@@ -99,7 +100,7 @@ class Store {
         ptx::wait_for_stores<0>();
         ptx::fence_async_proxy_global();
       }
-      if constexpr (kFusesCombine) ptx::store_shared_release(stages_.stored(consumer_), tiles_);
+      if constexpr (kFusesCombine) ptx::raise_shared(stages_.stored(consumer_), tiles_);
       if constexpr (G::kHandsOver)
         if (tiles_ > 0) ptx::add_release(args_.rows_done + row_tile_, 1);
     }

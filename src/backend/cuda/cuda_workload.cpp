@@ -78,8 +78,9 @@ ProblemBuffers::ProblemBuffers(const Driver& driver, const Problem& problem) {
                              &cache2,       &cache3,       &out,
                              &scan};
   for (std::size_t i = 0; i < bytes.size(); i++) *members[i] = Buffer(driver, static_cast<std::size_t>(bytes[i]));
-  for (const Buffer* counters : {&progress, &parts_done, &arrivals, &rows_done})
-    counters->upload(std::span<const int>(std::vector<int>(counters->bytes() / sizeof(int))));
+  // Counters begin at zero. Tables do because kernels ask for entries before they know how many there are.
+  for (const Buffer* zeros : {&progress, &parts_done, &arrivals, &rows_done, &tiles[0], &tiles[1]})
+    zeros->upload(std::span<const int>(std::vector<int>(zeros->bytes() / sizeof(int))));
 }
 
 CudaWorkload::CudaWorkload(std::shared_ptr<Gpu> gpu, Problem problem, const DataSpec& data)
