@@ -10,7 +10,7 @@ namespace moetune::wgmma {
 
 using Gate = Gemm<Epilogue::gated, HAS_BIAS, Place::first_of_two>;
 using Final = Gemm<Epilogue::final, HAS_BIAS_2, Place::second_of_two>;
-static_assert(why_not_both(kConfig) == nullptr);
+static_assert(why_invalid(kConfig, Gemms::both) == nullptr);
 
 /// The last block sets the counters back.
 __device__ __forceinline__ void finish(const GemmArguments& args) {
@@ -40,11 +40,13 @@ extern "C" __global__ void __launch_bounds__(kThreads, kConfig.blocks_per_sm)
   const int shift = Walk<Gate>::idle_first(row_tiles_of(gate) * column_tiles_of<Gate>(gate));
   Cursor cursor;
   if (warpgroup == 0) {
-    if constexpr (moves_registers(kConfig, true)) ptx::give_up_registers<producer_registers(kConfig, true)>();
+    if constexpr (moves_registers(kConfig, Gemms::both))
+      ptx::give_up_registers<producer_registers(kConfig, Gemms::both)>();
     GatheringProducer<Gate>(gate, args.first.weights, stages, cursor).run();
     GatheringProducer<Final>(final, args.second.weights, stages, cursor).run(shift);
   } else {
-    if constexpr (moves_registers(kConfig, true)) ptx::take_registers<consumer_registers(kConfig, true)>();
+    if constexpr (moves_registers(kConfig, Gemms::both))
+      ptx::take_registers<consumer_registers(kConfig, Gemms::both)>();
     Consumer<Gate>(gate, args.first.out, stages, warpgroup - 1, cursor).run();
     Consumer<Final>(final, args.second.out, stages, warpgroup - 1, cursor).run(shift);
   }

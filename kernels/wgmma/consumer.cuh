@@ -59,7 +59,7 @@ class Consumer {
   /// The instruction's N for this many tokens, in few steps: each is a loop of its own in the code.
   template <int N>
   __device__ __forceinline__ void multiply_columns(Accumulators& acc, int k_tiles, int tokens) {
-    constexpr int kStep = kInstructionN <= 32 ? kInstructionN : (kInstructionN / 8 + 7) / 8 * 8;
+    constexpr int kStep = kInstructionN <= 32 ? kInstructionN : kInstructionN <= 160 ? 16 : 32;
     if constexpr (N > kStep)
       if (tokens <= N - kStep) return multiply_columns<N - kStep>(acc, k_tiles, tokens);
     multiply<N>(acc, k_tiles);

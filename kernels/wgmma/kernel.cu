@@ -8,6 +8,8 @@
 namespace moetune::wgmma {
 
 using G = Gemm<Epilogue::EPILOGUE, HAS_BIAS>;
+constexpr Gemms kGemms = gemms_of(G::kEpilogue);
+static_assert(why_invalid(kConfig, kGemms) == nullptr);
 static_assert(!kFusesCombine || G::kSecond);
 
 extern "C" __global__ void __launch_bounds__(kThreads, kConfig.blocks_per_sm)
@@ -30,7 +32,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, kConfig.blocks_per_sm)
 
   Cursor cursor;
   if (warpgroup == 0) {
-    if constexpr (moves_registers(kConfig)) ptx::give_up_registers<producer_registers(kConfig)>();
+    if constexpr (moves_registers(kConfig, kGemms)) ptx::give_up_registers<producer_registers(kConfig, kGemms)>();
     if constexpr (G::kGathers)
       GatheringProducer<G>(args.gemm, args.weights, stages, cursor).run();
     else if (const int warp = __shfl_sync(~0u, threadIdx.x / 32, 0); warp == 0)
@@ -38,7 +40,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, kConfig.blocks_per_sm)
     else if constexpr (kFusesCombine)
       Combiner<G>(args.gemm, stages, warp - 1).run();
   } else {
-    if constexpr (moves_registers(kConfig)) ptx::take_registers<consumer_registers(kConfig)>();
+    if constexpr (moves_registers(kConfig, kGemms)) ptx::take_registers<consumer_registers(kConfig, kGemms)>();
     Consumer<G>(args.gemm, args.out, stages, warpgroup - 1, cursor).run();
   }
   // A block must stay while the other of its cluster may still copy into it or arrive at its barriers.

@@ -37,6 +37,13 @@ __device__ __forceinline__ void copy_weights(const TensorMap& map, const Stages&
   }
 }
 
+constexpr int kTokenBoxRows = token_box_rows(kConfig), kTokenBoxBytes = kTokenBoxRows * kBlockK * kElementBytes;
+static_assert(kBlockM % kTokenBoxRows == 0);
+/// Of all panels together.
+__device__ __forceinline__ int token_boxes(const Tile& tile) {
+  return (tile.rows + kTokenBoxRows - 1) / kTokenBoxRows;
+}
+
 /// Second GEMM, a warp: boxes of weights and of tokens.
 template <class G>
 __device__ __forceinline__ void produce_boxes(const GemmArguments& args, const TensorMap& weight_map,
@@ -45,15 +52,16 @@ __device__ __forceinline__ void produce_boxes(const GemmArguments& args, const T
   const bool copies = threadIdx.x == 0;
   const auto begin_stage = [&](int stage, const Tile& tile, int k) {
     if (!copies) return;
-    ptx::mbarrier_arrive_expect(stages.full(stage), kTokenBytes + kWeightBytes);
+    ptx::mbarrier_arrive_expect(stages.full(stage), token_boxes(tile) * kTokenBoxBytes + kWeightBytes);
     copy_weights<G>(weight_map, stages, stage, tile, k, rank);
   };
   const auto copy_tokens = [&](int stage, const Tile& tile, int k) {
     if (!copies) return;
 #pragma unroll
     for (int panel = 0; panel < kPanels; panel++)
-      ptx::copy_box(stages.tokens_of(stage) + panel * (kBlockM * kPanelRowBytes), token_map, stages.full(stage),
-                    ptx::Coordinates<2>{k + panel * kPanel, tile.row});
+      for (int first = 0; first < tile.rows; first += kTokenBoxRows)
+        ptx::copy_box(stages.tokens_of(stage) + (panel * kBlockM + first) * kPanelRowBytes, token_map,
+                      stages.full(stage), ptx::Coordinates<2>{k + panel * kPanel, tile.row + first});
   };
   Walk<G> walk(args, stages, copies);
   Cursor cursor;
@@ -131,20 +139,22 @@ class GatheringProducer {
   /// Where this thread's piece of each pass begins in A, in units of 16 bytes.
   struct Tokens {
     unsigned of_pass[kPasses];
-    unsigned real;  ///< bit i: the row of pass i exists
+    unsigned real;  ///< bit i: there is something to copy in pass i
   };
 
   /// Of this thread's rows; -1: no such row.
   struct Slots {
     int of_pass[kPasses];
   };
+  /// Swapped, tokens are activated in pairs and the last bit of one depends on the other: so that every run gives the
+  /// same bits, a last one without a partner is its own.
   __device__ __forceinline__ void load_slots(const Tile& tile, Slots& slots) const {
+    const int rows = kSwapped ? (tile.rows + 1) / 2 * 2 : tile.rows;
 #pragma unroll
     for (int i = 0; i < kPasses; i++) {
       const int row = threadIdx.x / kChunks + i * kRowsPerPass;
-      slots.of_pass[i] = row >= tile.rows ? -1
-                         : G::kSecond     ? tile.row + row
-                                          : slot_of<kTokenTiles>(args_, tile.row + row);
+      const int from = tile.row + (kSwapped ? min(row, tile.rows - 1) : row);
+      slots.of_pass[i] = row >= rows ? -1 : G::kSecond ? from : slot_of<kTokenTiles>(args_, from);
     }
   }
 
@@ -196,9 +206,14 @@ class GatheringProducer {
     copy_weights<G>(weight_map_, stages_, cursor.stage, tile, k, kCluster > 1 ? ptx::cluster_rank() : 0);
   }
 
-  /// A copy keeps its address registers until the memory system has taken it, 100 cycles under load. So the addresses
-  /// of a batch are made first, each in registers of its own: with one pair for all, copying took longer than
-  /// multiplying.
+  static __device__ __forceinline__ bool is_real(const Tokens& tokens, int pass) {
+    return tokens.real >> pass & 1;
+  }
+
+  /// Places of rows that do not exist are filled with zeros, which cost the tensor cores less power than what was
+  /// there; swapped they are left alone, for what they hold comes out in columns that nobody multiplies or stores. A
+  /// copy keeps its address registers until the memory system has taken it, 100 cycles under load. So the addresses of
+  /// a batch are made first, each in registers of its own: with one pair for all, copying took longer than multiplying.
   __device__ __forceinline__ void gather(const Tokens& tokens, int k) {
     const int chunk = threadIdx.x % kChunks, first_row = threadIdx.x / kChunks;
     const unsigned within = first_row * kPanelRowBytes + ((chunk ^ (first_row & 7)) << 4);
@@ -216,9 +231,9 @@ class GatheringProducer {
           from[i] = base + static_cast<unsigned long long>(tokens.of_pass[min(first + i, kPasses - 1)]) * 16;
 #pragma unroll
         for (int i = first; i < min(first + kBatch, kPasses); i++)
-          if (kBlockM % kRowsPerPass == 0 || first_row + i * kRowsPerPass < kBlockM)
+          if (kSwapped ? is_real(tokens, i) : kBlockM % kRowsPerPass == 0 || first_row + i * kRowsPerPass < kBlockM)
             ptx::cp_async_16(to + i * kRowsPerPass * kPanelRowBytes, from[i - first],
-                             inside && (tokens.real >> i & 1) ? 16 : 0);
+                             inside && (kSwapped || is_real(tokens, i)) ? 16 : 0);
       }
     }
     ptx::mbarrier_arrive_after_cp_async(stages_.full(cursor_.stage));

@@ -24,7 +24,6 @@ constexpr Config kConfig{.swap_ab = SWAP_AB,
                          .dynamic = DYNAMIC,
                          .fuse_combine = FUSE_COMBINE,
                          .split_k = SPLIT_K};
-static_assert(why_invalid(kConfig) == nullptr);
 
 constexpr bool kSwapped = kConfig.swap_ab;
 constexpr int kThreads = num_threads(kConfig);

@@ -42,6 +42,11 @@ constexpr int table_block_m(const Config& c) {
 constexpr int stage_bytes(const Config& c) {
   return (c.block_m + c.block_n) * c.block_k * kElementBytes;
 }
+/// Rows of a box of the second GEMM's tokens: a tile takes as many boxes as it has rows for.
+constexpr int token_box_rows(const Config& c) {
+  const int most = c.swap_ab ? 32 : 64;
+  return c.block_m < most ? c.block_m : most;
+}
 /// 64-row parts of the instruction's first operand that one consumer multiplies.
 constexpr int parts(const Config& c) {
   return (c.swap_ab ? c.block_n : c.block_m) / 64 / c.num_consumers;
@@ -97,33 +102,47 @@ constexpr int accumulators(const Config& c) {
   return parts(c) * instruction_n(c) / 2;
 }
 
+/// Which GEMMs a kernel computes.
+enum class Gemms { first, second, both };
+constexpr Gemms gemms_of(Epilogue epilogue) {
+  return epilogue == Epilogue::final ? Gemms::second : Gemms::first;
+}
+
 /// Registers of a thread at launch: a multiple of 8.
 constexpr int launch_registers(const Config& c) {
   const int most = kRegistersPerSm / (num_threads(c) * c.blocks_per_sm) / 8 * 8;
   return most < 248 ? most : 248;
 }
-/// What the producers keep. Gathering more rows takes more, and so does summing up tokens or serving both GEMMs.
-constexpr int producer_registers(const Config& c, bool both = false) {
-  return c.block_m > 128 || c.fuse_combine || both ? 96 : 72;
+/// What the producers keep. The first GEMM's gather rows, the more the more registers; of the second's one thread
+/// copies boxes. Summing up tokens or serving both GEMMs takes more.
+constexpr int producer_registers(const Config& c, Gemms gemms) {
+  if (c.fuse_combine || gemms == Gemms::both) return 96;
+  if (gemms == Gemms::second) return 40;
+  return c.block_m > 160 ? 104 : 72;
 }
 /// What the consumers have when the producers have given up theirs.
-constexpr int consumer_registers(const Config& c, bool both = false) {
+constexpr int consumer_registers(const Config& c, Gemms gemms) {
   const int pool = launch_registers(c) * (c.num_consumers + 1);
-  const int most = (pool - producer_registers(c, both)) / c.num_consumers / 8 * 8;
+  const int most = (pool - producer_registers(c, gemms)) / c.num_consumers / 8 * 8;
   return most < 240 ? most : 240;
 }
-/// What a consumer needs besides its accumulators: seen over the search spaces, to leave out what would spill.
+/// What a consumer needs besides its accumulators: with less most configs spill, over the search spaces; and what it
+/// takes where it is given more.
 constexpr int other_registers(const Config& c) {
+  return c.swap_ab ? 40 : 72;
+}
+constexpr int comfortable_registers(const Config& c) {
   return c.swap_ab ? 40 + c.block_m / 8 : 72;
 }
 /// Whether registers move from the producers to the consumers.
-constexpr bool moves_registers(const Config& c, bool both = false) {
-  return launch_registers(c) < accumulators(c) + other_registers(c) &&
-         launch_registers(c) > producer_registers(c, both);
+constexpr bool moves_registers(const Config& c, Gemms gemms) {
+  const int launch = launch_registers(c);
+  return launch < accumulators(c) + comfortable_registers(c) && producer_registers(c, gemms) < launch &&
+         launch < consumer_registers(c, gemms);
 }
 
-/// Why the kernel cannot be built with this config, or null. The device's limits are the host's to check.
-constexpr const char* why_invalid(const Config& c) {
+/// Why a kernel of these GEMMs cannot be built with this config, or null. The device's limits are the host's to check.
+constexpr const char* why_invalid(const Config& c, Gemms gemms) {
   if (c.group_m < 1) return "GROUP_SIZE_M is below 1";
   if (c.block_k != 64 && c.block_k != 128 && c.block_k != 256) return "BLOCK_SIZE_K is not 64, 128 or 256";
   if (c.num_stages < 2 || c.num_stages > 32) return "num_stages is not from 2 to 32";
@@ -144,21 +163,18 @@ constexpr const char* why_invalid(const Config& c) {
   if (c.evict_first && c.cluster_m > 1) return "evict_first does not go with clusters, whose copies carry no such hint";
   if (c.split_k > 1 && c.fuse_combine) return "SPLIT_K does not go with fuse_combine";
   if (c.split_k > 1 && c.cluster_m > 1) return "SPLIT_K does not go with clusters";
+  if (gemms == Gemms::both) {
+    if (c.cluster_m > 1) return "one kernel of both GEMMs has no clusters: CLUSTER_SIZE_M has to be 1";
+    if (c.split_k > 1) return "one kernel of both GEMMs does not split K: SPLIT_K has to be 1";
+    if (c.dynamic) return "one kernel of both GEMMs has a fixed order: dynamic has to be 0";
+    if (c.fuse_combine) return "one kernel of both GEMMs leaves the sum to moe_sum: fuse_combine has to be 0";
+  }
   if (launch_registers(c) < 64) return "blocks_per_sm leaves a thread fewer than 64 registers";
-  const int most = moves_registers(c) ? consumer_registers(c) : launch_registers(c);
+  const int most = moves_registers(c, gemms) ? consumer_registers(c, gemms) : launch_registers(c);
   if (accumulators(c) + other_registers(c) > most) return "the accumulators need more than the registers of a thread";
-  return nullptr;
-}
-
-/// Why it cannot be that of a kernel of both GEMMs, or null.
-constexpr const char* why_not_both(const Config& c) {
-  if (c.cluster_m > 1) return "one kernel of both GEMMs has no clusters: CLUSTER_SIZE_M has to be 1";
-  if (c.split_k > 1) return "one kernel of both GEMMs does not split K: SPLIT_K has to be 1";
-  if (c.dynamic) return "one kernel of both GEMMs has a fixed order: dynamic has to be 0";
-  const int most = moves_registers(c, true) ? consumer_registers(c, true) : launch_registers(c);
-  if (accumulators(c) + other_registers(c) > most)
-    return "one kernel of both GEMMs needs more registers beside the accumulators than a thread has left";
-  if (c.fuse_combine) return "one kernel of both GEMMs leaves the sum to moe_sum: fuse_combine has to be 0";
+  // The compiler takes the registers at launch for all that an instruction can have.
+  if (instruction_n(c) / 2 + 32 > launch_registers(c))
+    return "an instruction needs more registers than a thread is launched with";
   return nullptr;
 }
 

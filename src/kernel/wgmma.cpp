@@ -36,9 +36,10 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
   for (const char* flag : {"evict_first", "dynamic", "fuse_combine"})
     if (config.at(flag) < 0 || config.at(flag) > 1) return fmt::format("{} is not 0 or 1", flag);
   const wgmma::Config c = wgmma_kernel_config(config, SwapAb);
-  if (const char* reason = wgmma::why_invalid(c)) return reason;
-  if (stage == Stage::mlp) {
-    if (const char* reason = wgmma::why_not_both(c)) return reason;
+  const bool both = stage == Stage::mlp;
+  if (const char* reason = wgmma::why_invalid(c, both ? wgmma::Gemms::both : wgmma::gemms_of(epilogue_of(stage))))
+    return reason;
+  if (both) {
     for (const Stage each : {Stage::gate, Stage::final})
       if (const auto reason = why_invalid<SwapAb>(config, each, problem, device)) return reason;
     return why_too_large(c, wgmma::smem_bytes(c, wgmma::store_bytes_of_both(c)), device);
@@ -70,7 +71,7 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
 /// A block of a cluster copies its share of a tile's weight rows.
 TensorBoxes tensor_boxes(const wgmma::Config& c, Epilogue epilogue) {
   const int share = c.block_n / c.cluster_m;
-  TensorBoxes boxes{.depth = wgmma::kPanel, .rows = share, .tokens = c.block_m};
+  TensorBoxes boxes{.depth = wgmma::kPanel, .rows = share, .tokens = wgmma::token_box_rows(c)};
   if (epilogue == Epilogue::gated && c.swap_ab)
     boxes.rows = 8, boxes.halves = 2, boxes.groups = share / 16;
   else if (epilogue == Epilogue::gated)
@@ -209,23 +210,23 @@ std::vector<Config> swap_ab_first_configs(Stage stage, const Problem& problem, c
            {128, 256, 64, 1, 4, 2},          {128, 128, 64, 1, 3, 1, 1, 2},  {96, 64, 64, 1, 4, 1, 1, 2, 1},
            {128, 128, 64, 1, 3, 1, 1, 2, 1}, {96, 256, 64, 1, 4, 2, 1, 1, 1}};
   } else {
-    // Tiles of an expert are of even height: what counts is how near a multiple of the tile comes from above.
-    const Guess high{192, 128, 64, 8, 5, 2, 1, 1, 0, 1}, low{96, 256, 64, 8, 4, 2};
-    if (fullest <= 192)
-      all = {high};
-    else if (rows <= 288)
-      all = {low};
-    for (const Guess& guess : {Guess{128, 256, 64, 8, 4, 2, 1, 1, 0, 1},
-                               {128, 256, 64, 8, 4, 2, 2, 1, 0, 1},
-                               low,
-                               high,
+    // Tiles of an expert are of even height, so that the widest that registers allow wastes nothing; in the second
+    // GEMM, whose tiles are short, its fourth stage gives way to the store buffers.
+    if (rows > 700) all = {{128, 256, 64, 8, 4, 2, 2, 1, 0, 1}};
+    for (const Guess& guess : {Guess{160, 256, 64, 8, 4, 2},
+                               {160, 256, 64, 8, 3, 2, 2, 1, 0, 1},
+                               {160, 256, 64, 8, 4, 2, 2},
+                               {160, 256, 64, 8, 3, 2, 2},
+                               {160, 256, 64, 8, 4, 2, 1, 1, 0, 1},
+                               {160, 256, 64, 8, 3, 2, 1, 1, 0, 1},
+                               {128, 256, 64, 8, 4, 2, 1, 1, 0, 1},
+                               {96, 256, 64, 8, 4, 2},
+                               {160, 128, 64, 8, 5, 2, 1, 1, 0, 1},
                                {128, 256, 64, 8, 4, 2},
-                               {96, 256, 64, 8, 4, 2, 1, 1, 0, 1},
-                               {192, 128, 64, 8, 4, 2},
-                               {128, 128, 64, 8, 3, 1, 1, 2},
-                               {256, 128, 64, 8, 4, 2, 1, 1, 0, 1},
-                               {160, 128, 64, 8, 4, 2},
-                               {128, 256, 64, 8, 3, 2}})
+                               {128, 256, 64, 8, 4, 2, 2, 1, 0, 1},
+                               {192, 256, 64, 8, 3, 2, 1, 1, 0, 1},
+                               {160, 256, 64, 8, 3, 2},
+                               {192, 128, 64, 8, 5, 2, 1, 1, 0, 1}})
       all.push_back(guess);
   }
   all.push_back({8, 64, 64, 1, 4, 1});  // runs wherever the engine does

@@ -194,14 +194,15 @@ TEST_P(WgmmaEngines, EveryValueOfTheSpaceIsLegalSomewhere) {
 // Warpgroups wait for registers that the others give up: what all of them want must not exceed what the block has, or
 // the kernel hangs.
 TEST_P(WgmmaEngines, RegistersSuffice) {
-  for_each_legal([&](const Config& each, Stage) {
+  for_each_legal([&](const Config& each, Stage stage) {
     const wgmma::Config c = wgmma_kernel_config(each, case_.swap_ab);
-    const int launch = wgmma::launch_registers(c), producer = wgmma::producer_registers(c),
-              consumer = wgmma::consumer_registers(c);
+    const wgmma::Gemms gemms = wgmma::gemms_of(epilogue_of(stage));
+    const int launch = wgmma::launch_registers(c), producer = wgmma::producer_registers(c, gemms),
+              consumer = wgmma::consumer_registers(c, gemms);
     const std::string label = to_label(StageConfig{.engine = std::string(engine_.name), .config = each});
     ASSERT_LE(launch * wgmma::num_threads(c) * c.blocks_per_sm, wgmma::kRegistersPerSm) << label;
     ASSERT_EQ(launch % 8, 0) << label;
-    if (!wgmma::moves_registers(c)) {
+    if (!wgmma::moves_registers(c, gemms)) {
       ASSERT_LT(wgmma::accumulators(c), launch) << label;
       return;
     }
@@ -240,7 +241,7 @@ TEST_P(WgmmaEngines, BoxesMakeATile) {
     ASSERT_EQ(boxes.depth, 64);
     ASSERT_EQ(boxes.rows * std::max(boxes.halves, 1) * std::max(boxes.groups, 1) * plan.cluster,
               each.at("BLOCK_SIZE_N"));
-    ASSERT_EQ(boxes.tokens, each.at("BLOCK_SIZE_M"));
+    ASSERT_EQ(each.at("BLOCK_SIZE_M") % boxes.tokens, 0);
     ASSERT_LE(std::max({boxes.rows, boxes.groups, boxes.tokens, boxes.store_columns, boxes.store_rows}), 256);
   });
 }
