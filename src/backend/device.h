@@ -23,6 +23,8 @@ struct TimingOptions {
   CacheState cache = CacheState::cold;    ///< cold: the last-level cache is flushed before every sample
   LaunchMode launch = LaunchMode::graph;  ///< ignored by the CPU
 
+  int routing_draws = 1;  ///< of a random routing: the rounds of a sample go through them by turns
+
   bool operator==(const TimingOptions&) const = default;
 };
 
@@ -57,6 +59,10 @@ class Workload {
   /// Fills the same buffers anew, with fresh values and a fresh routing. Pipelines built before stay valid.
   virtual void refill(const DataSpec& data) = 0;
 
+  /// Another draw of the data's routing (make_routing); refill() comes with draw 0. Values and pipelines stay. Before a
+  /// stage is timed alone its pipeline has to run.
+  virtual void reroute(int draw) = 0;
+
   /// Builds a pipeline, or says why not. Safe to call while nothing else uses the device.
   virtual Result<std::unique_ptr<Pipeline>> build(const PipelineConfig& config) = 0;
 };
@@ -75,14 +81,14 @@ class Device {
   /// Measures streaming read bandwidth and the matrix rate; takes about a second.
   virtual Ceilings measure_ceilings() = 0;
 
-  /// The kernels that a pipeline of these stage configs has compiled for this problem, each once; none where they are part
-  /// of the binary. Problems that share them need them compiled once.
+  /// The kernels that a pipeline of these stage configs has compiled for this problem, each once; none where they are
+  /// part of the binary. Problems that share them need them compiled once.
   virtual std::vector<KernelSource> kernels(const Problem& problem,
                                             std::span<const std::pair<Stage, StageConfig>> configs) const = 0;
 
-  /// Compiles the kernels of these stage configs ahead of time, with as many threads as the host has, so that build() finds
-  /// them ready. What fails here fails again, with its reason, in build(). `done` is called after each, from any thread.
-  /// A device that has kernels() to compile does so beside whatever else it is asked for.
+  /// Compiles the kernels of these stage configs ahead of time, with as many threads as the host has, so that build()
+  /// finds them ready. What fails here fails again, with its reason, in build(). `done` is called after each, from any
+  /// thread. A device that has kernels() to compile does so beside whatever else it is asked for.
   virtual void prepare(const Problem& problem, std::span<const std::pair<Stage, StageConfig>> configs,
                        const std::function<void()>& done) = 0;
 
@@ -93,8 +99,8 @@ class Device {
   virtual std::unique_ptr<Workload> load(const Problem& problem, const DataSpec& data) = 0;
 };
 
-/// "auto", "cpu", "cuda:N". auto is the first GPU that can be used, else the CPU. Throws Error (exit code no_device where
-/// a GPU was asked for and there is none) saying what is missing and how to get it.
+/// "auto", "cpu", "cuda:N". auto is the first GPU that can be used, else the CPU. Throws Error (exit code no_device
+/// where a GPU was asked for and there is none) saying what is missing and how to get it.
 std::unique_ptr<Device> open_device(std::string_view id);
 
 }  // namespace moetune

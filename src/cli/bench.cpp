@@ -25,9 +25,10 @@ void BenchOptions::add_to(CLI::App& app) {
   problems.add_to(app);
   impls.add_to(app);
   device.add_to(app);
-  configs.add_to(app,
-                 "The config of a stage (gemm1, gate, final or mlp); where not given, the first guess of the first engine "
-                 "that can run it");
+  configs.add_to(
+      app,
+      "The config of a stage (gemm1, gate, final or mlp); where not given, the first guess of the first engine "
+      "that can run it");
   timing.add_to(app);
   app.add_option("--fill", fill, "Input data: random, exact_integer")
       ->group("Measuring")
@@ -88,16 +89,20 @@ struct Timed {
   PipelineConfig config;
   std::optional<Verdict> verdict = std::nullopt;
   std::optional<Failure> failure = std::nullopt;
-  std::int64_t experts_hit = 0;
+  double experts_hit = 0;
   // Of all calls that Google Benchmark made, those included with which it looked for the number of iterations.
-  std::vector<double> samples_us = {};
-  std::map<Stage, std::vector<double>> stage_samples_us = {};
+  std::vector<std::vector<double>> rounds_us = {};
+  std::map<Stage, std::vector<std::vector<double>>> stage_rounds_us = {};
 };
 
-Summary summarise_benchmark(std::span<const double> samples_us) {
-  Summary summary = summarise(samples_us);
+Summary summarise_benchmark(std::span<const std::vector<double>> rounds_us, int draws) {
+  Summary summary = summarise_draws(rounds_us, draws);
   summary.stopped_by = "benchmark";
   return summary;
+}
+
+int draws_of(const BenchOptions::Job& job) {
+  return is_random(job.problem.routing) ? job.timing.routing_draws : 1;
 }
 
 /// As a record of what was timed, or of why nothing was. Nothing for a job that --benchmark_filter left out.
@@ -117,22 +122,22 @@ void record(JournalWriter& journal, const Timed& timed, const Ceilings& ceilings
                       .wall_s = 0});
     return;
   }
-  if (timed.samples_us.empty()) return;
+  if (timed.rounds_us.empty()) return;
   const Work work = pipeline_work(job.problem, timed.experts_hit);
   Best best{.problem = job.problem,
             .config = timed.config,
             .data = job.data,
             .timing = job.timing,
             .experts_hit = timed.experts_hit,
-            .time = summarise_benchmark(timed.samples_us),
+            .time = summarise_benchmark(timed.rounds_us, draws_of(job)),
             .stage_times = {},
             .verdict = timed.verdict.value(),
             .roofline_us = roofline_us(work, ceilings),
             .ceiling = merged_ceiling(job.problem, timed.experts_hit, ceilings),
             .work = work,
             .versus_three_kernel = {}};
-  for (const auto& [stage, samples_us] : timed.stage_samples_us)
-    best.stage_times[stage] = summarise_benchmark(samples_us);
+  for (const auto& [stage, rounds_us] : timed.stage_rounds_us)
+    best.stage_times[stage] = summarise_benchmark(rounds_us, draws_of(job));
   journal.add(best);
 }
 
@@ -167,6 +172,7 @@ Verification Runner::make_ready(const BenchOptions::Job& job, const PipelineConf
     loaded_.emplace(device_, job.problem, job.data);
   }
   current_ = job;
+  loaded_->workload().reroute(0);  // what outputs are verified on
   auto built = loaded_->build(config);
   if (!built) return verified_.emplace(Verification{.verdict = {}, .result = built.failure()});
   pipeline_ = std::move(built.value());
@@ -189,23 +195,29 @@ void Runner::run(benchmark::State& state, Timed& timed, std::optional<Stage> sta
     timed.verdict = ready.verdict;
     if (!ready.result) return skip_failure(ready.result.failure());
     Pipeline& pipeline = ready.result.value().pipeline();
-    std::vector<double>& kept = stage ? timed.stage_samples_us[*stage] : timed.samples_us;
+    std::vector<std::vector<double>>& kept = stage ? timed.stage_rounds_us[*stage] : timed.rounds_us;
     if (stage) {
       // Intermediates of the whole pipeline have to be in place.
       if (const auto run = pipeline.run(); !run) return skip_failure(run.failure());
     }
+    const int draws = draws_of(job);
     constexpr int kBatch = 8;  // samples per call: calls have a cost of their own
     const int batch = static_cast<int>(std::clamp<benchmark::IterationCount>(state.max_iterations, 1, kBatch));
     while (state.KeepRunningBatch(batch)) {
+      if (draws > 1) {
+        loaded_->workload().reroute(static_cast<int>(kept.size()) % draws);
+        if (stage)
+          if (const auto run = pipeline.run(); !run) return skip_failure(run.failure());
+      }
       const auto samples = stage ? pipeline.time_stage(*stage, batch, job.timing) : pipeline.time(batch, job.timing);
       if (!samples) return skip_failure(samples.failure());
       double sum_us = 0;
       for (const double us : samples.value()) sum_us += us;
       if (!(sum_us > 0)) return skip_failure({Outcome::runtime_error, "the device's timer returned no positive time"});
-      kept.insert(kept.end(), samples.value().begin(), samples.value().end());
+      kept.push_back(samples.value());
       state.SetIterationTime(sum_us * 1e-6);
     }
-    const std::int64_t hit = timed.experts_hit = loaded_->workload().routing().experts_hit();
+    const double hit = timed.experts_hit = mean_experts_hit(job.problem, job.data, draws);
     const Work work = stage ? stage_work(job.problem, *stage, hit) : pipeline_work(job.problem, hit);
     constexpr auto kRate = benchmark::Counter::kIsIterationInvariantRate;
     state.counters["FLOP/s"] = benchmark::Counter(work.flops, kRate);

@@ -46,10 +46,15 @@ void TimingFlags::add_to(CLI::App& app) {
       ->group(group)
       ->type_name("MODE")
       ->capture_default_str();
+  app.add_option("--routing-draws", routing_draws, "Draws of a random routing that samples are taken over by turns")
+      ->group(group)
+      ->type_name("N")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
 }
 
 TimingOptions TimingFlags::timing() const {
-  return {.cache = parse_cache_state(cache), .launch = parse_launch_mode(launch)};
+  return {.cache = parse_cache_state(cache), .launch = parse_launch_mode(launch), .routing_draws = routing_draws};
 }
 
 void ImplOptions::add_to(CLI::App& app) {

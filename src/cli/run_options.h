@@ -26,10 +26,11 @@ struct DeviceOptions {
 /// --seed
 void add_seed_option(CLI::App& app, std::uint64_t& seed);
 
-/// --seed, --cache, --launch
+/// --seed, --cache, --launch, --routing-draws
 struct TimingFlags {
   std::uint64_t seed = 1;
   std::string cache = "cold", launch = "graph";
+  int routing_draws = 3;
 
   void add_to(CLI::App& app);
   TimingOptions timing() const;  ///< throws Error

@@ -46,6 +46,8 @@ std::string row_differences(const SideRow& base, const SideRow& head) {
   }
   append_difference(text, "cache", to_string(base.timing.cache), to_string(head.timing.cache));
   append_difference(text, "launch", to_string(base.timing.launch), to_string(head.timing.launch));
+  append_difference(text, "routing draws", std::to_string(base.timing.routing_draws),
+                    std::to_string(head.timing.routing_draws));
   return text;
 }
 

@@ -32,8 +32,14 @@ struct Routing {
   std::int64_t experts_hit() const;
 };
 
-/// Draws the routing of `problem`. exact_integer data has powers of two as weights. Throws Error for routing files that
-/// cannot be read or do not fit the problem.
-Routing make_routing(const Problem& problem, const DataSpec& data);
+/// Draws the routing of `problem`: one of as many as there are numbers `draw` (from 0). exact_integer data has powers of
+/// two as weights. Throws Error for routing files that cannot be read or do not fit the problem.
+Routing make_routing(const Problem& problem, const DataSpec& data, int draw = 0);
+
+/// Experts with a token in a draw of the routing, as a mean over the first `draws`.
+double mean_experts_hit(const Problem& problem, const DataSpec& data, int draws);
+
+/// Whether one draw of the problem's routing differs from another in more than its weights.
+bool is_random(const RoutingSpec& routing);
 
 }  // namespace moetune

@@ -215,14 +215,29 @@ std::int64_t Routing::experts_hit() const {
   return std::count_if(rows.begin(), rows.end(), [](std::int64_t n) { return n > 0; });
 }
 
-Routing make_routing(const Problem& problem, const DataSpec& data) {
+bool is_random(const RoutingSpec& routing) {
+  return routing.kind != RoutingSpec::Kind::balanced && routing.kind != RoutingSpec::Kind::file;
+}
+
+double mean_experts_hit(const Problem& problem, const DataSpec& data, int draws) {
+  if (!is_random(problem.routing)) draws = 1;
+  double sum = 0;
+  for (int draw = 0; draw < draws; ++draw)
+    sum += static_cast<double>(make_routing(problem, data, draw).experts_hit());
+  return sum / draws;
+}
+
+Routing make_routing(const Problem& problem, const DataSpec& data, int draw) {
   validate(problem);
+  // Far from the seeds that people count up.
+  const std::uint64_t seed =
+      draw == 0 ? data.seed : random_bits(mix_bits(data.seed), static_cast<unsigned long long>(draw));
   return {.M = problem.M,
           .topk = problem.topk,
           .E = problem.E,
-          .topk_ids = route(problem, data.seed),
-          .topk_weights = data.fill == Fill::exact_integer ? draw_powers_of_two(problem, data.seed)
-                                                           : draw_weights(problem, data.seed)};
+          .topk_ids = route(problem, seed),
+          .topk_weights = data.fill == Fill::exact_integer ? draw_powers_of_two(problem, seed)
+                                                           : draw_weights(problem, seed)};
 }
 
 }  // namespace moetune

@@ -62,7 +62,7 @@ class Runner {
   /// After a round: is this one still to be sampled for its own sake?
   bool is_open(int rounds, bool alone) {
     if (is_over()) return false;
-    summary_ = summarise(all_);
+    summary_ = summarise_draws(rounds_us_, context_.draws());
     if (is_behind()) {
       end("behind");
       return false;
@@ -85,7 +85,8 @@ class Runner {
   Result<Measurement> result() {
     if (failure_) return *failure_;
     if (all_.empty()) return Failure{.outcome = Outcome::skipped, .reason = "interrupted before the first sample"};
-    Measurement measurement{.time = summarise(all_), .rounds_us = std::move(rounds_us_), .seconds = spent_s_};
+    Measurement measurement{
+        .time = summarise_draws(rounds_us_, context_.draws()), .rounds_us = std::move(rounds_us_), .seconds = spent_s_};
     measurement.time.stopped_by = stopped_by_;
     return measurement;
   }
@@ -240,6 +241,10 @@ std::vector<Result<Measurement>> sample(std::span<const Candidate> candidates, i
 
   bool open = count > 0;
   for (std::size_t round = 0; open && !interrupted; ++round) {
+    if (context.draws() > 1) {
+      context.reroute(static_cast<int>(round % static_cast<std::size_t>(context.draws())));
+      last_run = nullptr;
+    }
     for (std::size_t i = 0; i < count && !interrupted; ++i) {
       Runner& runner = runners[(round + i) % count];
       if (!runner.is_over()) runner.visit(last_run);

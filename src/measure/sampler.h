@@ -41,7 +41,7 @@ SamplingRule finals(double settle_seconds = 0);
 SamplingRule reporting(double settle_seconds = 0);
 /// For what a pipeline takes now and then: a few samples within 30 ms after a rest of 0.1 s. For kBurstRounds.
 SamplingRule bursts();
-inline constexpr int kBurstRounds = 5;
+inline constexpr int kBurstRounds = 6;
 
 /// The rule for `candidates` that may take so many seconds in all, over so many rounds. What brings the device into its
 /// state keeps at most a part of them.
@@ -67,6 +67,10 @@ struct SamplingContext {
   Clock clock = steady_seconds;
   Rest rest = sleep_seconds;
   std::function<bool()> stop = [] { return false; };  ///< asked between visits; ends the sampling ("interrupted")
+  /// Changes the routing to this of timing.routing_draws; empty where all rounds are to have one routing.
+  std::function<void(int draw)> reroute = nullptr;
+
+  int draws() const { return reroute ? timing.routing_draws : 1; }
 };
 
 /// THE sampling procedure. After a warm-up, which is longer where the rule leads in, the candidates are visited in
@@ -76,6 +80,9 @@ struct SamplingContext {
 /// (then in two, or in one if alone), so that round i of one can be paired with round i of another. A candidate that
 /// fails, or whose timer returns anything but positive finite times, drops out with its reason and leaves the others
 /// undisturbed.
+///
+/// Round r has draw r mod draws() of the routing; the warm-up the first. A config is as good as it is on average: the
+/// median is the mean of the draws' own, and the interval says how well that is known (summarise_draws()).
 ///
 /// Before a stage is timed alone its pipeline is run, if another ran since: pipelines may share their intermediates.
 std::vector<Result<Measurement>> sample(std::span<const Candidate> candidates, int rounds, const SamplingRule& rule,

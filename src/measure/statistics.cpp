@@ -62,6 +62,29 @@ Summary summarise(std::span<const double> samples_us) {
           .stopped_by = {}};
 }
 
+Summary summarise_draws(std::span<const std::vector<double>> rounds_us, int draws) {
+  std::vector<std::vector<double>> of_draw(static_cast<std::size_t>(std::max(draws, 1)));
+  std::vector<double> all;
+  for (std::size_t r = 0; r < rounds_us.size(); ++r) {
+    std::vector<double>& same = of_draw[r % of_draw.size()];
+    same.insert(same.end(), rounds_us[r].begin(), rounds_us[r].end());
+    all.insert(all.end(), rounds_us[r].begin(), rounds_us[r].end());
+  }
+  Summary summary = summarise(all);
+  std::erase_if(of_draw, [](const std::vector<double>& samples) { return samples.empty(); });
+  if (of_draw.size() < 2) return summary;
+  std::vector<double> medians, relative;
+  for (const std::vector<double>& samples : of_draw) {
+    medians.push_back(median(samples));
+    for (const double us : samples) relative.push_back(us / medians.back());
+  }
+  const Summary spread = summarise(relative);
+  summary.median_us = mean(medians);
+  summary.ci_low_us = summary.median_us * spread.ci_low_us;
+  summary.ci_high_us = summary.median_us * spread.ci_high_us;
+  return summary;
+}
+
 double student_t(std::size_t degrees) {
   constexpr std::array<double, 30> kTable{12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
                                           2.201,  2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
@@ -71,6 +94,12 @@ double student_t(std::size_t degrees) {
 
 double median(std::span<const double> values) {
   return summarise(values).median_us;
+}
+
+double geometric_mean(std::span<const double> values) {
+  double sum = 0;
+  for (const double value : values) sum += std::log(value);
+  return std::exp(sum / static_cast<double>(values.size()));
 }
 
 Ratio speedup(std::span<const double> times, std::span<const double> others) {

@@ -25,10 +25,15 @@ struct Summary {
 /// no k does, and it is the whole range. An empty sample gives n = 0.
 Summary summarise(std::span<const double> samples_us);
 
+/// The same where round r had draw r mod `draws` of the routing. The median is the mean of the draws' medians and its
+/// interval leaves out how much these differ; least, p10 and p90 are those of all samples.
+Summary summarise_draws(std::span<const std::vector<double>> rounds_us, int draws);
+
 /// The 97.5 % quantile of Student's t; degrees >= 1.
 double student_t(std::size_t degrees);
 
 double median(std::span<const double> values);
+double geometric_mean(std::span<const double> values);  ///< of positive values
 
 /// The ratio of two medians with a 95 % interval over rounds (pairs of per-round medians): the wider of a bootstrap and
 /// of Student's t on the logarithms, as the bootstrap alone is too narrow for few rounds (85 % where 95 % is claimed, 7

@@ -45,7 +45,7 @@ struct Best {
   PipelineConfig config;
   DataSpec data;
   TimingOptions timing;
-  std::int64_t experts_hit = 0;
+  double experts_hit = 0;                ///< mean over the draws of the routing
   Summary time;                          ///< whole pipeline, under lasting load
   std::optional<Summary> burst;          ///< the same after a rest; only where that can differ
   std::map<Stage, Summary> stage_times;  ///< each stage timed alone

@@ -10,21 +10,21 @@ constexpr double kIndexBytes = 4;
 
 }  // namespace
 
-Work pipeline_work(const Problem& problem, std::int64_t experts_hit) {
+Work pipeline_work(const Problem& problem, double experts_hit) {
   const double M = static_cast<double>(problem.M), K = static_cast<double>(problem.K);
   const double N1 = static_cast<double>(problem.N1), N2 = static_cast<double>(problem.N2);
   const double inner = static_cast<double>(problem.inner());
-  const double slots = static_cast<double>(problem.slots()), hit = static_cast<double>(experts_hit);
+  const double slots = static_cast<double>(problem.slots()), hit = experts_hit;
   const double biases = (problem.has_b1() ? hit * N1 : 0) + (problem.has_b2() ? hit * N2 : 0);
   return {.flops = 2 * slots * K * N1 + 2 * slots * inner * N2,
           .bytes = kElementBytes * (hit * (N1 * K + N2 * inner) + M * K + M * N2 + biases)};
 }
 
-Work stage_work(const Problem& problem, Stage stage, std::int64_t experts_hit) {
+Work stage_work(const Problem& problem, Stage stage, double experts_hit) {
   const double M = static_cast<double>(problem.M), K = static_cast<double>(problem.K);
   const double N1 = static_cast<double>(problem.N1), N2 = static_cast<double>(problem.N2);
   const double inner = static_cast<double>(problem.inner()), E = static_cast<double>(problem.E);
-  const double slots = static_cast<double>(problem.slots()), hit = static_cast<double>(experts_hit);
+  const double slots = static_cast<double>(problem.slots()), hit = experts_hit;
   const double w1 = hit * (N1 * K + (problem.has_b1() ? N1 : 0));
   const double w2 = hit * (N2 * inner + (problem.has_b2() ? N2 : 0));
   switch (stage) {
@@ -52,7 +52,7 @@ double roofline_us(const Work& work, const Ceilings& ceilings) {
   return 1e6 * std::max(work.flops / ceilings.matrix_flops_per_s, work.bytes / ceilings.read_bytes_per_s);
 }
 
-double merged_ceiling(const Problem& problem, std::int64_t experts_hit, const Ceilings& ceilings, double launch_us) {
+double merged_ceiling(const Problem& problem, double experts_hit, const Ceilings& ceilings, double launch_us) {
   const auto roof = [&](Stage stage) { return roofline_us(stage_work(problem, stage, experts_hit), ceilings); };
   const double final_us = roof(Stage::final);
   if (!(final_us > 0)) return 0;

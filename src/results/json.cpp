@@ -134,12 +134,14 @@ DataSpec read_data(const Field& field) {
 }
 
 Json to_json(const TimingOptions& timing) {
-  return {{"cache", name(timing.cache)}, {"launch", name(timing.launch)}};
+  return {{"cache", name(timing.cache)}, {"launch", name(timing.launch)}, {"routing_draws", timing.routing_draws}};
 }
 
 TimingOptions read_timing(const Field& field) {
-  return {.cache = field.at("cache").text_as(parse_cache_state),
-          .launch = field.at("launch").text_as(parse_launch_mode)};
+  TimingOptions timing{.cache = field.at("cache").text_as(parse_cache_state),
+                       .launch = field.at("launch").text_as(parse_launch_mode)};
+  if (const auto draws = field.find("routing_draws")) timing.routing_draws = draws->small_integer();
+  return timing;
 }
 
 // --- what was found ---
@@ -354,7 +356,7 @@ Best read_best(const Field& field) {
             .config = read_pipeline_config(field),
             .data = read_data(field.at("data")),
             .timing = read_timing(field.at("timing")),
-            .experts_hit = field.at("experts_hit").integer(),
+            .experts_hit = field.at("experts_hit").finite(),
             .time = read_summary(field.at("time")),
             .burst = {},
             .stage_times = read_stages<Summary>(field.at("stage_times"), read_summary),

@@ -20,7 +20,8 @@ std::string command(std::string_view subcommand, const Problem& problem, const P
 }
 
 std::string timing_options(const TimingOptions& timing) {
-  return fmt::format(" --cache {} --launch {}", to_string(timing.cache), to_string(timing.launch));
+  return fmt::format(" --cache {} --launch {} --routing-draws {}", to_string(timing.cache), to_string(timing.launch),
+                     timing.routing_draws);
 }
 
 [[noreturn]] void fail_argument(std::string_view text, std::string_view what) {

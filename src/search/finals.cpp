@@ -155,7 +155,7 @@ class Finals {
   Best describe(const Entry& winner, const std::vector<const Entry*>& winners) {
     const Problem& problem = bench_.problem();
     const Impl impl = winner.finalist.config.impl;
-    const std::int64_t hit = bench_.routing().experts_hit();
+    const double hit = bench_.experts_hit();
     const Work work = pipeline_work(problem, hit);
     Best best{.problem = problem,
               .config = winner.finalist.config,
@@ -253,7 +253,7 @@ std::vector<std::size_t> rank(const std::vector<Standing>& standings) {
   for (std::size_t i = 0; i < standings.size(); ++i)
     if (standings[i].round_medians.size() >= rounds_needed)
       order.push_back({.index = i,
-                       .median_us = median(standings[i].round_medians),
+                       .median_us = geometric_mean(standings[i].round_medians),
                        .ties = false,
                        .label = to_label(standings[i].finalist.config)});
   if (order.empty()) return {};

@@ -8,7 +8,7 @@ namespace moetune {
 namespace {
 
 constexpr std::size_t kBatch = 16;  // compiled together, on as many threads as the host has
-constexpr int kRaceRounds = 5;      // for the interleaved rungs
+constexpr int kRaceRounds = 6;      // for the interleaved rungs
 
 /// Faults that may have taken the device with them.
 bool is_fault(Outcome outcome) {

@@ -31,7 +31,19 @@ void Workbench::begin_references() {
 void Workbench::refill(const DataSpec& data) {
   references_.wait();
   workload_->refill(data);
+  draw_ = 0;
   begin_references();
+}
+
+void Workbench::reroute(int draw) {
+  if (draw == draw_) return;
+  references_.wait();  // they read the routing
+  workload_->reroute(draw);
+  draw_ = draw;
+}
+
+double Workbench::experts_hit() const {
+  return mean_experts_hit(problem_, data(), options_.timing.routing_draws);
 }
 
 void Workbench::prepare(std::span<const PipelineConfig> configs) {
@@ -43,6 +55,7 @@ void Workbench::prepare(std::span<const PipelineConfig> configs) {
 
 Attempt Workbench::attempt(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage) {
   references_.wait();
+  reroute(0);
   Attempt attempt{.trial = {.problem = problem_,
                             .phase = phase,
                             .stage = stage,
@@ -63,6 +76,7 @@ Attempt Workbench::attempt(const PipelineConfig& config, Trial::Phase phase, std
 
 Attempt Workbench::verify_again(const PipelineConfig& config, std::unique_ptr<Pipeline> pipeline) {
   references_.wait();
+  reroute(0);
   Attempt attempt{.trial = {.problem = problem_,
                             .phase = Trial::Phase::final,
                             .config = config,
@@ -117,10 +131,12 @@ void Workbench::progress(std::string_view phase, std::size_t to_come, std::optio
                        .best_label = std::move(best_label)});
 }
 
-SamplingContext Workbench::sampling() const {
-  return {.timing = options_.timing, .clock = options_.clock, .rest = options_.rest, .stop = [this] {
-            return events_.should_stop();
-          }};
+SamplingContext Workbench::sampling() {
+  SamplingContext context{.timing = options_.timing, .clock = options_.clock, .rest = options_.rest, .stop = [this] {
+                            return events_.should_stop();
+                          }};
+  if (is_random(problem_.routing)) context.reroute = [this](int draw) { reroute(draw); };
+  return context;
 }
 
 }  // namespace moetune

@@ -33,6 +33,9 @@ class Workbench {
   /// Other data in the same buffers. Pipelines stay, and have to be verified again.
   void refill(const DataSpec& data);
 
+  /// Mean over the draws of the routing that sampling goes through.
+  double experts_hit() const;
+
   /// Compiles ahead what the attempts to come need.
   void prepare(std::span<const PipelineConfig> configs);
   /// Builds a pipeline and verifies it. `stage` is the one that is going to be timed; none for the whole.
@@ -48,7 +51,8 @@ class Workbench {
   void report(Attempt& attempt);
   void progress(std::string_view phase, std::size_t to_come, std::optional<double> best_us, std::string best_label);
 
-  SamplingContext sampling() const;
+  /// Over the draws of a random routing. Attempts are made at the first.
+  SamplingContext sampling();
   double seconds() const { return options_.clock() - start_s_; }  ///< since the problem was begun
   std::size_t reported() const { return reported_; }
   bool should_stop() const { return events_.should_stop(); }
@@ -65,6 +69,7 @@ class Workbench {
   void begin_references();
   const ReferenceRows& reference(Impl impl) { return references_.get().at(impl); }
   void verify_attempt(Attempt& attempt);
+  void reroute(int draw);
 
   Device& device_;
   const Problem& problem_;
@@ -74,6 +79,7 @@ class Workbench {
   double start_s_;
   std::unique_ptr<Workload> workload_;
   std::shared_future<References> references_;  ///< of the data there is now; after the workload, whose routing it reads
+  int draw_ = 0;
   std::size_t reported_ = 0;
 };
 

@@ -54,6 +54,33 @@ TEST(MakeRouting, IsDeterministicInTheSeed) {
   }
 }
 
+TEST(MakeRouting, HasManyDrawsOfARandomKind) {
+  for (const char* const kind : {"uniform", "zipf:1", "one"}) {
+    const Problem problem = problem_of(100, 32, 4, kind);
+    EXPECT_TRUE(is_random(problem.routing));
+    std::set<std::vector<std::int32_t>> different;
+    for (const std::uint64_t seed : {1, 2})
+      for (int draw = 0; draw < 4; ++draw) {
+        const Routing routing = make_routing(problem, {.seed = seed}, draw);
+        expect_valid(problem, routing);
+        EXPECT_EQ(routing.topk_ids, make_routing(problem, {.seed = seed}, draw).topk_ids);
+        different.insert(routing.topk_ids);
+      }
+    EXPECT_EQ(different.size(), 8u) << kind;
+    EXPECT_EQ(make_routing(problem, {.seed = 1}).topk_ids, make_routing(problem, {.seed = 1}, 0).topk_ids);
+  }
+  EXPECT_FALSE(is_random(problem_of(100, 32, 4, "balanced").routing));
+}
+
+TEST(MeanExpertsHit, IsOverTheDraws) {
+  const Problem problem = problem_of(4, 64, 4, "uniform");
+  double sum = 0;
+  for (int draw = 0; draw < 5; ++draw) sum += static_cast<double>(make_routing(problem, {}, draw).experts_hit());
+  EXPECT_DOUBLE_EQ(mean_experts_hit(problem, {}, 5), sum / 5);
+  EXPECT_NE(mean_experts_hit(problem, {}, 5), mean_experts_hit(problem, {}, 1));
+  EXPECT_EQ(mean_experts_hit(problem_of(4, 64, 4, "balanced"), {}, 5), 16);
+}
+
 TEST(MakeRouting, FewerTokensArePartOfMore) {
   const Routing few = make_routing(problem_of(10, 32, 4, "uniform"), {});
   const Routing many = make_routing(problem_of(100, 32, 4, "uniform"), {});

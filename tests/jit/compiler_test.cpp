@@ -151,8 +151,9 @@ struct HopperKernel {
 HopperKernel hopper_kernel(const Engine& engine, const Config& config, Stage stage, const Problem& problem,
                            bool token_tiles) {
   const wgmma::Config traits = wgmma_kernel_config(config, engine.name == wgmma_swap_ab_engine().name);
+  const wgmma::Gemms gemms = stage == Stage::mlp ? wgmma::Gemms::both : wgmma::gemms_of(epilogue_of(stage));
   return {engine.kernel_plan(config, stage, problem, token_tiles).source,
-          wgmma::moves_registers(traits) ? wgmma::launch_registers(traits) : 0};
+          wgmma::moves_registers(traits, gemms) ? wgmma::launch_registers(traits) : 0};
 }
 
 std::vector<KernelSource> sources_of(const std::vector<HopperKernel>& kernels) {

@@ -42,6 +42,40 @@ TEST(Sample, RoundsStartWithAnotherCandidateEach) {
     for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(order[3 * round + i], (round + i) % 3) << round;
 }
 
+TEST(Sample, GoesThroughTheDrawsOfTheRoutingByTurns) {
+  Loaded loaded({.time_us = gate_times({100, 200}), .routing_spread = 0.3});
+  const std::vector<Candidate> two = candidates(loaded, 2);
+  std::vector<int> draws;
+  const auto results =
+      sample(two, 6, finals(), {.timing = {.routing_draws = 3}, .clock = loaded.clock(), .reroute = [&](int draw) {
+                                  draws.push_back(draw);
+                                  loaded.workload->reroute(draw);
+                                }});
+  ASSERT_GE(draws.size(), 6u);
+  for (std::size_t round = 0; round < draws.size(); ++round) EXPECT_EQ(draws[round], static_cast<int>(round % 3));
+  for (const auto& result : results) {
+    const std::vector<double> medians = result.value().round_medians();
+    ASSERT_EQ(medians.size(), draws.size());
+    EXPECT_EQ(medians[0], medians[3]);  // there is no noise
+    EXPECT_NE(medians[0], medians[1]);
+    EXPECT_NEAR(result.value().time.median_us, (medians[0] + medians[1] + medians[2]) / 3, 1e-9);
+    EXPECT_EQ(result.value().time.stopped_by, "interval");
+  }
+}
+
+TEST(Sample, RunsAPipelineOnTheNewRoutingBeforeAStageIsTimedAlone) {
+  Loaded loaded({.time_us = gate_times({100})});
+  Candidate candidate = candidates(loaded, 1).front();
+  candidate.stage = Stage::gate;
+  int reroutes = 0;
+  const std::uint64_t before = loaded.device.runs();
+  const auto result =
+      sample({&candidate, 1}, 6, finals(),
+             {.timing = {.routing_draws = 2}, .clock = loaded.clock(), .reroute = [&](int) { ++reroutes; }});
+  EXPECT_TRUE(result.front());
+  EXPECT_EQ(loaded.device.runs() - before, static_cast<std::uint64_t>(reroutes + 1));  // and for the warm-up
+}
+
 TEST(Sample, EveryoneTakesPartInEveryRound) {
   Loaded loaded({.time_us = gate_times({100, 1000, 3000}), .noise = 0.02});
   const auto results = sample(candidates(loaded, 3), 9, finals(), {.timing = {}, .clock = loaded.clock()});

@@ -98,6 +98,35 @@ TEST(Speedup, OfTheInverseIsTheInverse) {
   EXPECT_NEAR(speedup(times, others).value * speedup(others, times).value, 1, 1e-12);
 }
 
+using Rounds = std::vector<std::vector<double>>;
+
+TEST(SummariseDraws, OfOneIsThatOfAllSamples) {
+  const Rounds rounds{{1, 2, 3}, {4, 5, 9}};
+  EXPECT_EQ(summarise_draws(rounds, 1), summarise(std::vector<double>{1, 2, 3, 4, 5, 9}));
+  // Nobody has come to the second draw yet.
+  EXPECT_EQ(summarise_draws(Rounds{{1, 2, 3}}, 2), summarise(std::vector<double>{1, 2, 3}));
+  EXPECT_EQ(summarise_draws({}, 3).n, 0);
+}
+
+TEST(SummariseDraws, TakesTheMeanOfTheirMediansAndTheSpreadWithinThem) {
+  std::mt19937_64 random(5);
+  std::normal_distribution<double> noise(0, 0.01);
+  Rounds rounds;
+  for (int round = 0; round < 12; ++round) {
+    rounds.emplace_back();
+    const double typical = round % 3 == 0 ? 100 : round % 3 == 1 ? 130 : 190;
+    for (int i = 0; i < 20; ++i) rounds.back().push_back(typical * std::exp(noise(random)));
+  }
+  const Summary summary = summarise_draws(rounds, 3);
+  EXPECT_NEAR(summary.median_us, 140, 0.5);
+  EXPECT_LE(summary.ci_low_us, summary.median_us);
+  EXPECT_GE(summary.ci_high_us, summary.median_us);
+  EXPECT_LT(summary.relative_half_width(), 0.003);  // of all samples together it would be 30 %
+  EXPECT_EQ(summary.n, 240);
+  EXPECT_LT(summary.p10_us, 105);
+  EXPECT_GT(summary.p90_us, 180);
+}
+
 TEST(Speedup, NeedsTwoRoundsOfPositiveTimes) {
   EXPECT_THROW(speedup(std::vector<double>{1}, std::vector<double>{2, 3}), std::invalid_argument);
   EXPECT_THROW(speedup(std::vector<double>{1, 0}, std::vector<double>{2, 3}), std::invalid_argument);

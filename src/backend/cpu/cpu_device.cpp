@@ -60,6 +60,11 @@ class CpuWorkload final : public Workload {
     }
   }
 
+  void reroute(int draw) override {
+    tensors_.routing = make_routing(problem_, data_, draw);
+    tensors_.last_run = nullptr;
+  }
+
   Result<std::unique_ptr<Pipeline>> build(const PipelineConfig& config) override {
     for (const Stage stage : tunable_stages_of(config.impl)) {
       const auto each = config.stages.find(stage);

@@ -92,9 +92,7 @@ void CudaWorkload::refill(const DataSpec& data) {
   try {
     gpu_->use();
     data_ = data;
-    routing_ = make_routing(problem_, data);
-    buffers_.topk_ids.upload(std::span<const std::int32_t>(routing_.topk_ids));
-    buffers_.topk_weights.upload(std::span<const float>(routing_.topk_weights));
+    upload(make_routing(problem_, data));
     fill(Tensor::hidden, buffers_.hidden);
     fill(Tensor::w1, buffers_.w1);
     fill(Tensor::b1, buffers_.b1);
@@ -105,6 +103,22 @@ void CudaWorkload::refill(const DataSpec& data) {
     throw Error(fmt::format("{}: filling the inputs of {} failed: {}", gpu_->info().id, to_line(problem_),
                             error.failure.reason));
   }
+}
+
+void CudaWorkload::reroute(int draw) {
+  try {
+    gpu_->use();
+    upload(make_routing(problem_, data_, draw));
+  } catch (const DeviceError& error) {
+    throw Error(fmt::format("{}: changing the routing of {} failed: {}", gpu_->info().id, to_line(problem_),
+                            error.failure.reason));
+  }
+}
+
+void CudaWorkload::upload(Routing routing) {
+  routing_ = std::move(routing);
+  buffers_.topk_ids.upload(std::span<const std::int32_t>(routing_.topk_ids));
+  buffers_.topk_weights.upload(std::span<const float>(routing_.topk_weights));
 }
 
 void CudaWorkload::fill(Tensor tensor, const Buffer& buffer) {

@@ -47,10 +47,12 @@ class CudaWorkload final : public Workload {
   const DataSpec& data() const override { return data_; }
   const Routing& routing() const override { return routing_; }
   void refill(const DataSpec& data) override;
+  void reroute(int draw) override;
   Result<std::unique_ptr<Pipeline>> build(const PipelineConfig& config) override;
 
  private:
   void fill(Tensor tensor, const Buffer& buffer);
+  void upload(Routing routing);
 
   std::shared_ptr<Gpu> gpu_;
   Problem problem_;

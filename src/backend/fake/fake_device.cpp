@@ -78,10 +78,7 @@ class FakePipeline : public Pipeline {
 
  private:
   Result<std::vector<double>> take(std::optional<Stage> stage, double us, int n);
-  double model_us(Stage stage) const {
-    const auto found = config_.stages.find(stage);
-    return state_.spec.time_us(stage, found == config_.stages.end() ? StageConfig{} : found->second).value();
-  }
+  double model_us(Stage stage) const;
   double whole_us() const {
     double us = 0;
     for (const Stage stage : stages_of(config_.impl)) us += model_us(stage);
@@ -107,9 +104,17 @@ class FakeWorkload : public Workload {
   void refill(const DataSpec& data) override {
     data_ = data;
     routing_ = make_routing(problem_, data);
+    draw_ = 0;
     outputs_.clear();
     was_refilled_ = true;
   }
+
+  void reroute(int draw) override {
+    routing_ = make_routing(problem_, data_, draw);
+    draw_ = draw;
+    outputs_.clear();
+  }
+  int draw() const { return draw_; }
 
   Result<std::unique_ptr<Pipeline>> build(const PipelineConfig& config) override {
     for (const Stage stage : tunable_stages_of(config.impl)) {
@@ -142,6 +147,7 @@ class FakeWorkload : public Workload {
   Problem problem_;
   DataSpec data_;
   Routing routing_;
+  int draw_ = 0;
   bool was_refilled_ = false;
   std::map<Impl, std::vector<std::uint16_t>> outputs_;
 };
@@ -188,6 +194,17 @@ std::vector<float> FakePipeline::read_rows(std::span<const std::int64_t> tokens)
     for (std::int64_t n = 0; n < problem.N2; ++n)
       rows.push_back(from_bits(problem.dtype, output_[token * problem.N2 + n]));
   return rows;
+}
+
+double FakePipeline::model_us(Stage stage) const {
+  const auto found = config_.stages.find(stage);
+  const StageConfig config = found == config_.stages.end() ? StageConfig{} : found->second;
+  const double us = state_.spec.time_us(stage, config).value();
+  if (workload_.draw() == 0 || state_.spec.routing_spread == 0) return us;
+  std::uint64_t key = static_cast<std::uint64_t>(workload_.draw());
+  for (const char c : fmt::format("{} {}", to_string(stage), to_label(config)))
+    key = mix_bits(key + static_cast<unsigned char>(c));
+  return us * std::exp(state_.spec.routing_spread * static_cast<double>(near_normal(random_bits(key, 1), 1.0f)));
 }
 
 Result<std::vector<double>> FakePipeline::time(int n, const TimingOptions&) {
@@ -286,6 +303,10 @@ std::unique_ptr<Workload> FakeDevice::load(const Problem& problem, const DataSpe
     throw Error(fmt::format("{} needs {} bytes and the fake device has {}: take a smaller M", to_line(problem), needed,
                             state_->info.memory_bytes));
   return std::make_unique<FakeWorkload>(*state_, problem, data);
+}
+
+std::uint64_t FakeDevice::runs() const {
+  return state_->runs;
 }
 
 double FakeDevice::seconds() const {

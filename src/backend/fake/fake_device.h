@@ -40,12 +40,13 @@ enum class Fault {
 struct FakeSpec {
   TimeModel time_us;
   std::map<std::pair<Stage, StageConfig>, Fault> faults;
-  double noise = 0;         ///< relative standard deviation of a sample
-  double drift_per_s = 0;   ///< all times grow by this share in a second of simulated time
-  double compile_s = 0.03;  ///< simulated, for each config of each stage once
-  double throttle = 0;      ///< under lasting load all times are longer by this share …
-  double settle_s = 0;      ///< … which comes evenly over so many seconds of samples, and goes so when there are none
-  std::uint64_t seed = 1;   ///< of the noise
+  double noise = 0;           ///< relative standard deviation of a sample
+  double routing_spread = 0;  ///< … and of what a draw of the routing does to a config of a stage, but the first draw
+  double drift_per_s = 0;     ///< all times grow by this share in a second of simulated time
+  double compile_s = 0.03;    ///< simulated, for each config of each stage once
+  double throttle = 0;        ///< under lasting load all times are longer by this share …
+  double settle_s = 0;     ///< … which comes evenly over so many seconds of samples, and goes so when there are none
+  std::uint64_t seed = 1;  ///< of the noise
   std::int64_t memory_bytes = std::int64_t{1} << 30;
 };
 
@@ -70,6 +71,9 @@ class FakeDevice : public Device {
   double seconds() const;
   /// Lets simulated time pass with nothing running.
   void rest(double seconds);
+
+  /// Runs of pipelines that were not for their time.
+  std::uint64_t runs() const;
 
   /// A call for samples, as it came.
   struct Visit {
