@@ -35,7 +35,7 @@ class Bench(CliTest):
     def test_a_journal_gets_what_was_timed(self):
         for _ in range(2):  # appended
             self.bench(*SMALL, "--stages", "--journal", "j.jsonl", "--benchmark_filter=M:4/merged")
-        lines = [json.loads(line) for line in (self.folder / "j.jsonl").read_text().splitlines()]
+        lines = self.documents("j.jsonl")
         self.assertEqual([line["kind"] for line in lines], ["header", "best"] * 2)
         best = lines[1]
         self.assertEqual((best["impl"], best["verdict"]["passed"], best["time"]["stopped_by"]), ("merged", True, "benchmark"))

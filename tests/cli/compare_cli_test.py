@@ -49,7 +49,7 @@ class Compare(CliTest):
 
     def compare(self, *args, code=0, **extra):
         stdout, _ = self.run_tool("compare", *args, "--json", "gate.json", code=code, **extra)
-        gate = json.loads((self.folder / "gate.json").read_text())
+        (gate,) = self.documents("gate.json")
         self.assertEqual(gate["exit_code"], code)
         return stdout, gate, {row["impl"]: row["verdict"] for row in gate["rows"]}
 
@@ -138,8 +138,7 @@ class Compare(CliTest):
         base = self.journal("base.jsonl")
         for run in range(6):
             self.compare(base, self.journal(f"head{run}.jsonl", 1 + 0.001 * run), "--history", "past")
-        lines = (self.folder / "past/history.jsonl").read_text().splitlines()
-        self.assertEqual(len(lines), 6)
+        self.assertEqual(len(self.documents("past/history.jsonl")), 6)
         # Base has crept along: only the history knows.
         crept = self.journal("crept.jsonl", 1.06)
         stdout, gate, verdicts = self.compare(crept, self.journal("head.jsonl", 1.06), "--history", "past")
@@ -200,7 +199,7 @@ class CompareRun(CliTest):
     def run_pairs(self, *args, code):
         stdout, _ = self.run_tool("compare", "--run", *args, "--pairs", "5", "--max-pairs", "9", "--device", "cpu", "-q",
                                   "--json", "gate.json", "--out", "kept", "--benchmark_min_time=0.01", code=code, timeout=280)
-        return stdout, json.loads((self.folder / "gate.json").read_text())
+        return stdout, self.documents("gate.json")[0]
 
     def test_two_configs_of_which_one_is_slower(self):
         for name, config in [("good.jsonl", GOOD), ("slow.jsonl", SLOW)]:

@@ -1,12 +1,20 @@
 """Runs the moe-tune binary for the tests in this folder."""
 
+import json
 import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TESTS))
+
+from json_schema import Schema
+
+SCHEMAS = {path.stem: Schema(path) for path in (TESTS.parent / "schemas").glob("*.json")}
 BINARY = os.environ.get("MOETUNE", "moe-tune")
 
 # A problem that takes milliseconds on any machine.
@@ -59,6 +67,15 @@ class CliTest(unittest.TestCase):
             self.assertIn(part, lines[0])
         self.assertNotIn("internal error", lines[0])
         return lines[0]
+
+    def documents(self, path):
+        """What a file holds, one JSON document or one a line, each of which follows its schema."""
+        text = (self.folder / path).read_text()
+        documents = [json.loads(text)] if text.startswith("{\n") else [json.loads(line) for line in text.splitlines()]
+        name = documents[0]["schema"].removeprefix("moe-tune/")
+        for number, document in enumerate(documents, 1):
+            self.assertEqual(SCHEMAS[name].errors(document), [], f"{path}, document {number}")
+        return documents
 
     def tune(self, *args, **kwargs):
         """A short tuning run into self.folder/out."""

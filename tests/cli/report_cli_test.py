@@ -46,7 +46,7 @@ class Report(CliTest):
     def test_several_formats_at_once(self):
         self.run_tool("report", "out", "--markdown", "a/r.md", "--csv", "a/r.csv", "--json", "a/r.json", "--console", "a/r.txt")
         self.assertIn("# Expert MLP", (self.folder / "a/r.md").read_text())
-        self.assertEqual(json.loads((self.folder / "a/r.json").read_text())["schema"], "moe-tune/report")
+        self.assertEqual(self.documents("a/r.json")[0]["schema"], "moe-tune/report")
 
     def test_one_page_and_its_charts(self):
         stdout, stderr = self.run_tool("report", "out", "--html", "a/r.html", "--svg", "a/charts")

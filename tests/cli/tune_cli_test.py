@@ -15,7 +15,7 @@ ANSWER = (r"merged ran \d+\.\d\dx \[\d+\.\d\d, \d+\.\d\d\] as fast as three_kern
 
 class Tune(CliTest):
     def records(self, path="out/journal.jsonl"):
-        return [json.loads(line) for line in (self.folder / path).read_text().splitlines()]
+        return self.documents(path)
 
     def test_answers_and_writes_everything(self):
         stdout, stderr = self.tune()
@@ -37,7 +37,7 @@ class Tune(CliTest):
 
         for impl in ["merged", "three_kernel"]:
             (path,) = (self.folder / "out/best").glob(f"*.{impl}.json")
-            best = json.loads(path.read_text())
+            (best,) = self.documents(path)
             self.assertTrue(best["verdict"]["passed"])
             self.assertIn("BLOCK_SIZE_M", best["stages"]["final"]["config"])
         report = (self.folder / "out/report.md").read_text()
@@ -62,7 +62,7 @@ class Tune(CliTest):
     def test_json_into_a_file(self):
         stdout, _ = self.tune("--json", "results.json", "-q")
         self.assertIn("merged ran", stdout)
-        self.assertEqual(json.loads((self.folder / "results.json").read_text())["schema"], "moe-tune/report")
+        self.assertEqual(self.documents("results.json")[0]["schema"], "moe-tune/report")
 
     def test_several_problems_are_averaged(self):
         (self.folder / "batch").write_text(f"# two\n{SMALL_LINE}\nM=8,K=64,N1=64,E=4,topk=2,routing=zipf:1.0 # skewed\n")
