@@ -47,7 +47,8 @@ class ExportCommand final : public Command {
         "Examples:\n"
         "  moe-tune tune --model qwen3-30b-a3b --engine mma --out tuned\n"
         "  moe-tune export --format vllm tuned --out vllm-configs   # then VLLM_TUNED_CONFIG_FOLDER=vllm-configs\n"
-        "  moe-tune export --format gbench results/nvidia-h200/journal.jsonl --out before.json");
+        "  moe-tune export --format gbench results/nvidia-h200/journal.jsonl --out before.json\n"
+        "  moe-tune export --format t4 results/nvidia-h200 --out t4  # for Kernel Tuner's and others' analyses");
   }
 
   int run(const Session&) override {
@@ -59,12 +60,8 @@ class ExportCommand final : public Command {
     if (!format.one_file && out_ == "-")
       throw Error(fmt::format("--out -: {} is several files; give a folder", format.name));
 
-    const Report report = read_report(inputs_);
-    const Selection selection = select_rows(report, format.preferred, only);
-    if (selection.rows.empty())
-      throw Error(fmt::format("nothing to export: no best config of {} in these files; leave --impl out or tune it",
-                              to_string(*only)));
-    const Export result = format.write(selection);
+    const Export result = format.write_trials != nullptr ? format.write_trials(read_records(inputs_).journals, only)
+                                                         : write_best_configs(format, only);
 
     if (!format.one_file) make_writable_directory(out_);
     for (const ExportFile& file : result.files) {
@@ -81,6 +78,15 @@ class ExportCommand final : public Command {
   }
 
  private:
+  Export write_best_configs(const ExportFormat& format, std::optional<Impl> only) const {
+    const Report report = read_report(inputs_);
+    const Selection selection = select_rows(report, format.preferred, only);
+    if (selection.rows.empty())
+      throw Error(fmt::format("nothing to export: no best config of {} in these files; leave --impl out or tune it",
+                              to_string(*only)));
+    return format.write(selection);
+  }
+
   std::vector<std::string> inputs_;
   std::string format_, out_, impl_;
 };

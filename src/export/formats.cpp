@@ -13,6 +13,7 @@ constexpr ExportFormat kFormats[] = {
     {"sglang", "the same for SGLang, with a _down.json for the second GEMM", false, Impl::three_kernel, to_sglang},
     {"gbench", "Google Benchmark's JSON, for its compare.py", true, {}, to_gbench},
     {"github-action-benchmark", "JSON for its customSmallerIsBetter", true, {}, to_github_action_benchmark},
+    {"t4", "a folder of the autotuning community's T4 results: all trials, failures too", false, {}, nullptr, to_t4},
     {"header", "a C++17 header with a constexpr table of problems and configs", true, {}, to_header},
 };
 

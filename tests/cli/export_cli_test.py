@@ -173,6 +173,28 @@ class Export(CliTest):
         self.assertTrue(entry["name"].endswith("/M:1"))
         self.assertIn("moe-tune bench", entry["extra"])
 
+    def test_t4_has_every_trial(self):
+        document = best(16)
+        run = {"kind": "header", "run": "r", "schema": "moe-tune/journal", "schema_version": "1.0",
+               "environment": document["environment"]}
+        trial = {"kind": "trial", "run": "r", "phase": "screen", "stage": "gemm1", "outcome": "ok", "reason": "", "wall_s": 0.5,
+                 **{key: document[key] for key in ["problem", "impl", "stages", "data", "timing", "verdict", "time"]}}
+        failed = {**trial, "outcome": "timeout", "reason": "it hangs", "verdict": None, "time": None}
+        pipeline = {**trial, "phase": "final", "stage": None}
+        # No best config: the run was killed. What it tried is there all the same.
+        (self.folder / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in [run, trial, failed, pipeline]))
+        written, _ = self.export("t4", ["journal.jsonl"])
+        self.assertEqual(len(written), 3)
+        documents = {path.split(".three_kernel.")[-1]: json.loads((self.folder / path).read_text()) for path in written}
+        first, second = documents["gemm1.t4.json"]["results"]
+        self.assertEqual([first["configuration"]["engine"], first["configuration"]["num_warps"]], ["mma", 4])
+        self.assertEqual([first["invalidity"], first["correctness"], first["times"]["runtimes"]], ["correct", 1, [0.1]])
+        self.assertEqual([second["invalidity"], second["correctness"], second["times"]["runtimes"]], ["timeout", 0, []])
+        self.assertIn({"name": "reason", "value": "it hangs", "unit": ""}, second["measurements"])
+        (third,) = documents["pipeline.t4.json"]["results"]
+        self.assertEqual(third["configuration"]["final.engine"], "mma")
+        self.fails("export", "--format", "t4", *self.give(best(16)), "--out", "out", says=["no trial", "journal"])
+
     def test_header_in_a_folder(self):
         lines, _ = self.export("header", self.give(best(1), best(16, WGMMA)), out="include/")
         self.assertEqual(lines, ["include/moe_tune_configs.h"])

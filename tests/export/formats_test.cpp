@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -41,9 +43,40 @@ Report sample_report() {
   return report_of({best_at(1), best_at(1, Impl::merged, 160), differs, hopper, custom});
 }
 
+/// Trials of a stage with every outcome, and one of a whole pipeline.
+Journal sample_journal() {
+  Journal journal{
+      .runs = {{.id = "r", .environment = sample_environment()}}, .trials = {}, .bests = {}, .warnings = {}};
+  const auto add = [&](const Trial& trial) { journal.trials.push_back({.record = trial, .run = 0, .line = 0}); };
+  add(sample_trial());
+  for (const auto outcome : {Outcome::invalid, Outcome::compile_error, Outcome::out_of_memory, Outcome::launch_error,
+                             Outcome::runtime_error, Outcome::timeout, Outcome::incorrect, Outcome::skipped}) {
+    Trial failed = sample_trial();
+    failed.outcome = outcome;
+    failed.reason = "because";
+    failed.time.reset();
+    failed.verdict.reset();
+    if (outcome == Outcome::incorrect) {
+      failed.verdict = sample_verdict();
+      failed.verdict->passed = false;
+      failed.verdict->relative_l2 = std::numeric_limits<double>::quiet_NaN();
+    }
+    add(failed);
+  }
+  Trial pipeline = sample_trial();
+  pipeline.stage.reset();
+  pipeline.phase = Trial::Phase::final;
+  add(pipeline);
+  return journal;
+}
+
+Export write(const ExportFormat& format, const Report& report, const std::vector<Journal>& journals) {
+  return format.write_trials != nullptr ? format.write_trials(journals, {})
+                                        : format.write(select_rows(report, format.preferred, {}));
+}
+
 Export write(std::string_view format, const Report& report) {
-  const ExportFormat& found = find_export_format(format);
-  return found.write(select_rows(report, found.preferred, {}));
+  return write(find_export_format(format), report, {});
 }
 
 Json file(const Export& result, std::string_view name) {
@@ -64,7 +97,7 @@ TEST_P(FormatGolden, WritesWhatTheGoldenFilesHold) {
     std::filesystem::remove_all(folder);
     std::filesystem::create_directories(folder);
   }
-  const Export result = write(GetParam()->name, sample_report());
+  const Export result = write(*GetParam(), sample_report(), {sample_journal()});
   for (const ExportFile& written : result.files) {
     if (update) write_text(folder / written.name, written.text);
     EXPECT_EQ(written.text, read_text(folder / written.name))
@@ -88,19 +121,19 @@ INSTANTIATE_TEST_SUITE_P(All, FormatGolden, testing::ValuesIn(all_formats()), []
 
 TEST(Formats, NoneWritesAnythingFromNothing) {
   for (const ExportFormat& format : export_formats())
-    EXPECT_ERROR(write(format.name, {}), "nothing to export as " + std::string(format.name));
+    EXPECT_ERROR(write(format, {}, {}), "nothing to export as " + std::string(format.name));
 }
 
 TEST(Formats, OneFileIsOne) {
   for (const ExportFormat& format : export_formats()) {
-    const std::size_t count = write(format.name, sample_report()).files.size();
+    const std::size_t count = write(format, sample_report(), {sample_journal()}).files.size();
     EXPECT_TRUE(format.one_file ? count == 1 : count > 1) << format.name;
   }
 }
 
 TEST(Formats, UnknownNamesListTheKnownOnes) {
   EXPECT_ERROR(find_export_format("triton"),
-               "unknown format 'triton': use one of vllm, sglang, gbench, github-action-benchmark, header");
+               "unknown format 'triton': use one of vllm, sglang, gbench, github-action-benchmark, t4, header");
 }
 
 TEST(Vllm, LeavesOtherEnginesOutAndSaysSo) {
@@ -176,6 +209,31 @@ TEST(Sglang, BothFilesHaveTheSameKeysAndBlockSizeM) {
   EXPECT_EQ(down.size(), 1u);
   ASSERT_EQ(result.notes.size(), 1u);
   EXPECT_NE(result.notes[0].find("BLOCK_SIZE_M is 16 in the first GEMM and 32 in the second"), std::string::npos);
+}
+
+TEST(T4, AFileForEachSpace) {
+  Journal journal = sample_journal();
+  Trial other = sample_trial();
+  other.problem.M = 64;
+  journal.trials.push_back({.record = other, .run = 0, .line = 0});
+  journal.runs.push_back(journal.runs[0]);
+  journal.runs[1].environment.device.id = "cuda:1";
+  journal.trials.push_back({.record = sample_trial(), .run = 1, .line = 0});
+  const Export result = to_t4({&journal, 1}, {});
+  std::vector<std::size_t> results;
+  std::set<std::string> names;
+  for (const ExportFile& file : result.files) {
+    names.insert(file.name);
+    if (const Json json = Json::parse(file.text); json.contains("results")) results.push_back(json["results"].size());
+  }
+  EXPECT_EQ(results, (std::vector<std::size_t>{9, 1, 1, 1}));
+  EXPECT_EQ(names.size(), result.files.size()) << "one overwrites the other";
+}
+
+TEST(T4, OfOneImplementation) {
+  const Journal journal = sample_journal();
+  EXPECT_EQ(to_t4({&journal, 1}, Impl::merged).files.size(), 3u);
+  EXPECT_ERROR(to_t4({&journal, 1}, Impl::three_kernel), "no trial");
 }
 
 TEST(Header, RefusesKeysThatAreNoNames) {
