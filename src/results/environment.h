@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,8 @@ struct BuildInfo {
   std::string version;       ///< "0.1.0"
   std::string git_revision;  ///< "9742f5485a1c", with "+changes" where the sources differed from it, or "unknown"
   std::string compiler;      ///< "GNU 12.2.0 Release"
+  /// Engine -> digest of the sources of its kernels: 16 digits. Empty in records from before 1.2.
+  std::map<std::string, std::string> kernels{};
 
   bool operator==(const BuildInfo&) const = default;
 };

@@ -266,7 +266,8 @@ Json to_json(const Environment& environment) {
   return {{"tool",
            {{"version", environment.build.version},
             {"git_revision", environment.build.git_revision},
-            {"compiler", environment.build.compiler}}},
+            {"compiler", environment.build.compiler},
+            {"kernels", environment.build.kernels}}},
           {"created", environment.created},
           {"command", environment.command},
           {"host",
@@ -283,7 +284,8 @@ Environment read_environment(const Field& field) {
   const Field host = field.at("host");
   Environment environment{.build = {.version = tool.at("version").text(),
                                     .git_revision = tool.at("git_revision").text(),
-                                    .compiler = tool.at("compiler").text()},
+                                    .compiler = tool.at("compiler").text(),
+                                    .kernels = {}},
                           .created = field.at("created").text(),
                           .system = host.at("system").text(),
                           .cpu = host.at("cpu").text(),
@@ -292,6 +294,8 @@ Environment read_environment(const Field& field) {
                           .device = read_device(field.at("device")),
                           .ceilings = read_ceilings(field.at("ceilings")),
                           .command = {}};
+  if (const auto kernels = tool.find("kernels"))
+    for (const auto& [engine, digest] : kernels->members()) environment.build.kernels[engine] = digest.text();
   for (const Field& word : field.at("command").elements()) environment.command.push_back(word.text());
   return environment;
 }

@@ -24,7 +24,7 @@ class Tune(CliTest):
         self.assertNotIn("\x1b", stdout + stderr)
 
         header, *rest = self.records()
-        self.assertEqual((header["kind"], header["schema_version"]), ("header", "1.1"))
+        self.assertEqual((header["kind"], header["schema_version"]), ("header", "1.2"))
         self.assertIn("tune", header["environment"]["command"])
         trials = [record for record in rest if record["kind"] == "trial"]
         bests = [record for record in rest if record["kind"] == "best"]

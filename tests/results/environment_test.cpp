@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernel/engine.h"
 #include "results/samples.h"
 
 namespace moetune {
@@ -16,6 +17,12 @@ TEST(Environment, SaysWhatBuiltItAndWhereItRuns) {
       << here.build.git_revision;
   EXPECT_TRUE(std::regex_match(here.created, std::regex(R"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ)"))) << here.created;
   EXPECT_FALSE(here.build.compiler.empty());
+  for (const Engine& engine : engines()) {
+    const auto digest = here.build.kernels.find(std::string(engine.name));
+    ASSERT_NE(digest, here.build.kernels.end()) << engine.name;
+    EXPECT_TRUE(std::regex_match(digest->second, std::regex("[0-9a-f]{16}"))) << digest->second;
+  }
+  EXPECT_NE(here.build.kernels.at("mma"), here.build.kernels.at("wgmma"));
   EXPECT_NE(here.system.find("Linux"), std::string::npos);
   EXPECT_FALSE(here.cpu.empty());
   EXPECT_GT(here.hardware_threads, 0);

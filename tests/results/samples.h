@@ -95,7 +95,8 @@ inline Best sample_best(Impl impl = Impl::merged, double median_us = 160) {
 }
 
 inline Environment sample_environment() {
-  return {.build = {.version = "0.1.0", .git_revision = "0123456789ab", .compiler = "GNU 12.2.0 Release"},
+  return {.build = {.version = "0.1.0", .git_revision = "0123456789ab", .compiler = "GNU 12.2.0 Release",
+                    .kernels = {{"mma", "0123456789abcdef"}}},
           .created = "2025-01-31T12:00:00Z",
           .system = "Debian GNU/Linux 12 (bookworm), Linux 6.1.0 x86_64",
           .cpu = "A Processor",
