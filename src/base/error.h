@@ -5,7 +5,7 @@
 
 namespace moetune {
 
-/// Process exit codes. 0 is success; 1, 4 and 5 are `compare`'s.
+/// Process exit codes. 0 is success; 1, 4 and 5 are `compare`'s, and 1 is that of `export --check` for stale configs.
 enum class ExitCode : int {
   regression = 1,
   usage = 2,

@@ -44,7 +44,7 @@ void describe(CLI::App& app) {
       "three_kernel, the usual way, has the activation as a kernel between. `moe-tune SUBCOMMAND --help` tells the "
       "rest.\n"
       "Exit codes: 0 success, 2 usage or input, 3 wrong results, 70 a fault in moe-tune itself, 77 no such GPU, 130\n"
-      "interrupted; 1, 4 and 5 are those of compare.");
+      "interrupted; 1, 4 and 5 are those of compare, and 1 is that of export --check.");
 }
 
 std::vector<std::string> option_names(const CLI::App& app) {

@@ -9,7 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "results/json.h"
+#include "export/sidecar.h"
+#include "results/json_field.h"
 
 namespace moetune {
 namespace {
@@ -90,29 +91,23 @@ std::string map_text(const Group& group, bool second) {
 
 /// All that the map cannot hold.
 std::string sidecar_text(const Selection& selection, const EngineFiles& kind, const Group& group) {
-  Json json{{"schema", "moe-tune/export"}, {"schema_version", kSchemaVersion}, {"format", kind.format}};
-  json["files"] = Json::array();
+  Sidecar sidecar{.format = std::string(kind.format), .files = {}, .rows = {}, .runs = {}};
   if (group.holds_any())
     for (const EngineFiles::File& file : kind.files)
-      json["files"].push_back(fmt::format("{}{}.json", group.stem, file.suffix));
-  json["rows"] = Json::array();
+      sidecar.files.push_back(fmt::format("{}{}.json", group.stem, file.suffix));
   std::vector<std::size_t> runs;
   for (const Entry& entry : group.entries) {
     const Best& best = entry.row->best;
     const auto run = std::find(runs.begin(), runs.end(), entry.row->run);
-    Json row{{"M", best.problem.M},
-             {"exported", entry.left_out.empty()},
-             {"left_out", entry.left_out},
-             {"note", entry.left_out.empty() ? kind.note(best.config) : ""},
-             {"run", run - runs.begin()}};  // index into "runs"
+    sidecar.rows.push_back({.best = best,
+                            .exported = entry.left_out.empty(),
+                            .left_out = entry.left_out,
+                            .note = entry.left_out.empty() ? kind.note(best.config) : "",
+                            .run = static_cast<std::size_t>(run - runs.begin())});
     if (run == runs.end()) runs.push_back(entry.row->run);
-    const Json record = to_json(best, selection.run(*entry.row).device.id);
-    for (const auto& [key, value] : record.items()) row[key] = value;
-    json["rows"].push_back(std::move(row));
   }
-  json["runs"] = Json::array();
-  for (const std::size_t run : runs) json["runs"].push_back(to_json(selection.report->runs[run]));
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  for (const std::size_t run : runs) sidecar.runs.push_back(selection.report->runs[run]);
+  return to_text(sidecar);
 }
 
 /// "M=1024: gemm1: the engine is 'wgmma', …, and 2 more"

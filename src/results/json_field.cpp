@@ -95,8 +95,12 @@ double Field::finite() const {
   return value;
 }
 
+bool Field::is_boolean() const {
+  return value_->is_boolean();
+}
+
 bool Field::boolean() const {
-  if (!value_->is_boolean()) fail_type("true or false");
+  if (!is_boolean()) fail_type("true or false");
   return value_->get<bool>();
 }
 

@@ -44,6 +44,7 @@ class Field {
   int small_integer() const;  ///< one that fits an int
   double number() const;      ///< "nan", "inf" and "-inf" too
   double finite() const;
+  bool is_boolean() const;
   bool boolean() const;
   std::string text() const;
 

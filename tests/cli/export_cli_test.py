@@ -210,6 +210,36 @@ class Export(CliTest):
         self.assertEqual(len(json.loads("\n".join(written))["benchmarks"]), 1)
         self.assertIn("journal.jsonl:2:", stderr)
 
+    def test_check_knows_this_machine(self):
+        self.tune("-q")
+        stdout, _ = self.run_tool("export", "--check", "out/best", "--device", "cpu")
+        lines = stdout.splitlines()
+        self.assertEqual([line[:7] for line in lines[:-1]], ["fresh  "] * 2, stdout)
+        self.assertEqual(lines[-1], "0 of 2 entries are stale")
+        path = next((self.folder / "out/best").glob("*.merged.json"))
+        document = json.loads(path.read_text())
+        document["environment"]["tool"]["kernels"]["cpu"] = "0" * 16
+        path.write_text(json.dumps(document, indent=2))
+        stdout, _ = self.run_tool("export", "--check", "out/best", "--device", "cpu", code=1)
+        self.assertIn(f"stale  {path.name}: the kernels of cpu changed", stdout)
+        self.assertTrue(stdout.endswith("1 of 2 entries are stale\n"), stdout)
+
+    def test_check_of_exported_files(self):
+        self.export("vllm", self.give(best(1), best(16)))
+        name = "out/E=128,N=768,device_name=NVIDIA_H200.json"
+        for source in ["out", name]:
+            stdout, _ = self.run_tool("export", "--check", source, "--device", "cpu", code=1)
+            self.assertIn(f"stale  {name} M=16: the device was NVIDIA H200 and is ", stdout)
+            self.assertTrue(stdout.endswith("2 of 2 entries are stale\n"), stdout)
+        (self.folder / "out/E=128,N=768,device_name=NVIDIA_H200.moe-tune.json").unlink()
+        stdout, _ = self.run_tool("export", "--check", name, "--device", "cpu", code=1)
+        self.assertIn("M=1: nothing is known of where it comes from", stdout)
+        self.fails("export", "--check", name, "--out", "x", says=["--out", "--check writes nothing"])
+        (self.folder / name).write_text('{"many": {}}')
+        self.fails("export", "--check", name, "--device", "cpu", says=["E=128", "'many' is no number of tokens"])
+        (self.folder / "empty").mkdir()
+        self.fails("export", "--check", "empty", "--device", "cpu", says="empty")
+
     def test_nothing_to_export(self):
         inputs = self.give(best(16, WGMMA))
         for name in ["vllm", "sglang"]:

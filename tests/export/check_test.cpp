@@ -1,0 +1,147 @@
+#include "export/check.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "base/error.h"
+#include "export/formats.h"
+#include "results/samples.h"
+#include "temporary_folder.h"
+
+namespace moetune {
+namespace {
+
+using Reasons = std::vector<std::string>;
+
+Best legal_best(std::int64_t M = 16) {
+  Best best = sample_best(Impl::three_kernel);
+  best.problem.M = M;
+  for (auto& [stage, config] : best.config.stages) config.config = sample_config(16);
+  return best;
+}
+
+Reasons reasons_after(const std::function<void(Environment&)>& change) {
+  Environment now = sample_environment();
+  change(now);
+  return why_stale(legal_best(), sample_environment(), now);
+}
+
+TEST(Stale, NothingIsWhereNothingChanged) {
+  EXPECT_EQ(reasons_after([](Environment&) {}), Reasons());
+  EXPECT_EQ(reasons_after([](Environment& now) {  // of no concern to a kernel's time
+              now.created = "2026-01-01T00:00:00Z";
+              now.device.id = "cuda:3";
+              now.device.uuid = "GPU-7";
+              now.build.git_revision = "other";
+              now.build.kernels["wgmma"] = "ffffffffffffffff";
+            }),
+            Reasons());
+}
+
+TEST(Stale, WhatChangedIsSaid) {
+  EXPECT_EQ(reasons_after([](Environment& now) { now.device.driver = "13.1"; }),
+            Reasons{"the driver was 13.0 and is 13.1"});
+  EXPECT_EQ(reasons_after([](Environment& now) { now.device.compiler = "nvrtc 12.9"; }),
+            Reasons{"the compiler of kernels was nvrtc 13.0 and is nvrtc 12.9"});
+  EXPECT_EQ(reasons_after([](Environment& now) { now.device.multiprocessors = 66; }),
+            Reasons{"the number of multiprocessors was 132 and is 66"});
+  EXPECT_EQ(reasons_after([](Environment& now) {
+              now.device.name = "NVIDIA H100";
+              now.device.driver = "12.0";
+            }),
+            Reasons{"the device was NVIDIA H200 and is NVIDIA H100"});
+  EXPECT_EQ(reasons_after([](Environment& now) {
+              now.build.kernels["mma"] = "ffffffffffffffff";
+              now.build.git_revision = "new";
+            }),
+            Reasons{"the kernels of mma changed between moe-tune 0123456789ab and new"});
+  EXPECT_EQ(reasons_after([](Environment& now) {
+              now.device.driver = "13.1";
+              now.device.compiler = "nvrtc 13.1";
+            }).size(),
+            2u);
+}
+
+TEST(Stale, RecordsWithoutDigestsAreTrustedForTheirRevisionAlone) {
+  Environment then = sample_environment();
+  then.build.kernels.clear();
+  EXPECT_EQ(why_stale(legal_best(), then, sample_environment()), Reasons());
+  then.build.git_revision = "old";
+  EXPECT_EQ(
+      why_stale(legal_best(), then, sample_environment()),
+      Reasons{"whether the kernels of mma are the same is not known: it is of moe-tune old, this is 0123456789ab"});
+}
+
+TEST(Stale, ConfigsThatCannotRun) {
+  Best best = legal_best();
+  best.config.stages[Stage::gemm1].config.set("BLOCK_SIZE_M", 17);
+  const Reasons reasons = why_stale(best, sample_environment(), sample_environment());
+  ASSERT_EQ(reasons.size(), 1u);
+  EXPECT_TRUE(reasons[0].starts_with("gemm1: mma bm17.bn64.bk128.gm8.w4.st3 is not legal: ")) << reasons[0];
+  best = legal_best();
+  best.config.stages[Stage::final].engine = "tensorcore";
+  EXPECT_EQ(why_stale(best, sample_environment(), sample_environment()),
+            Reasons{"final: this moe-tune has no engine 'tensorcore'"});
+}
+
+struct Exported {
+  std::string name, text;
+  Sidecar sidecar;
+};
+
+Exported exported(std::string_view format) {
+  Report report{.runs = {sample_environment()}, .rows = {}, .outcomes = {}, .failure_reasons = {}};
+  for (const std::int64_t M : {16, 64}) report.rows.push_back({.best = legal_best(M), .run = 0});
+  const Export files = find_export_format(format).write(select_rows(report, {}, {}));
+  const ExportFile& map = files.files[files.files.size() - 2];  // the last before the sidecar: sglang's _down.json
+  return {.name = map.name, .text = map.text, .sidecar = parse_sidecar(files.files.back().text, "sidecar")};
+}
+
+TEST(CheckEngineFile, FreshFromTheExport) {
+  for (const char* format : {"vllm", "sglang"}) {
+    const Exported file = exported(format);
+    const auto entries = check_engine_file(file.name, file.text, file.sidecar, sample_environment());
+    ASSERT_EQ(entries.size(), 2u);
+    EXPECT_EQ(entries[0].name, file.name + " M=16");
+    for (const CheckedEntry& entry : entries) EXPECT_EQ(entry.reasons, Reasons()) << entry.name;
+  }
+}
+
+TEST(CheckEngineFile, WhatIsEditedAddedOrGone) {
+  const Exported file = exported("vllm");
+  Environment now = sample_environment();
+  now.device.driver = "13.1";
+  const auto entries = check_engine_file(file.name,
+                                         R"({"16": {"BLOCK_SIZE_M": 32, "BLOCK_SIZE_N": 64, "BLOCK_SIZE_K": 128,
+                                             "GROUP_SIZE_M": 8, "num_warps": 4, "num_stages": 3}, "128": {}})",
+                                         file.sidecar, now);
+  ASSERT_EQ(entries.size(), 3u);
+  EXPECT_EQ(entries[0].reasons,
+            (Reasons{"it was edited: BLOCK_SIZE_M was 16 and is 32", "the driver was 13.0 and is 13.1"}));
+  EXPECT_EQ(entries[1].reasons, Reasons{"nothing is known of where it comes from: moe-tune did not export it"});
+  EXPECT_EQ(entries[2].name, file.name + " M=64");
+  EXPECT_EQ(entries[2].reasons, Reasons{"it was exported and is no longer in the file"});
+  EXPECT_EQ(
+      check_engine_file(file.name, R"({"16": {}, "64": {"x": 1}})", file.sidecar, sample_environment())[0].reasons,
+      Reasons{"it was edited: BLOCK_SIZE_M was 16 and is gone"});
+}
+
+TEST(Sidecar, ReadsWhatItWrites) {
+  const Exported file = exported("sglang");
+  EXPECT_EQ(file.sidecar.format, "sglang");
+  EXPECT_EQ(file.sidecar.files.size(), 2u);
+  EXPECT_EQ(file.sidecar.runs, std::vector{sample_environment()});
+  ASSERT_EQ(file.sidecar.rows.size(), 2u);
+  EXPECT_EQ(file.sidecar.rows[1].best, legal_best(64));
+  const std::string text = to_text(file.sidecar);
+  EXPECT_EQ(to_text(parse_sidecar(text, "again")), text);
+
+  std::string wrong = text;
+  wrong.replace(wrong.find("\"run\": 0"), 8, "\"run\": 1");
+  EXPECT_ERROR(parse_sidecar(wrong, "s.json"), "s.json: 'rows[0].run' must be an index into the 1 runs");
+  EXPECT_ERROR(parse_sidecar(R"({"schema": "moe-tune/report"})", "s.json"), "reader takes 'moe-tune/export'");
+}
+
+}  // namespace
+}  // namespace moetune
