@@ -45,6 +45,12 @@ std::unique_ptr<Command> make_export();
 std::unique_ptr<Command> make_compare();
 std::unique_ptr<Command> make_list();
 std::unique_ptr<Command> make_doctor();
+std::unique_ptr<Command> make_completion();
+std::unique_ptr<Command> make_man();
+
+// What `list` and `completion` take.
+std::vector<std::string_view> list_topics();
+std::vector<std::string_view> completion_shells();
 
 /// Parses, runs, and turns what is thrown into one line on stderr and an exit code.
 int run_command_line(int argc, char** argv);

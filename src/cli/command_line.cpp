@@ -21,6 +21,8 @@ constexpr CommandRow kCommands[] = {
     {"compare", "Tell whether one run, binary or config is slower than another, for CI", make_compare},
     {"list", "Show models, engines, search spaces, configs, strategies", make_list},
     {"doctor", "Say what this machine has and lacks, and measure its ceilings", make_doctor},
+    {"completion", "Print a script that completes command lines, for bash, zsh or fish", make_completion},
+    {"man", "Print the manual page", make_man},
 };
 
 std::string version_line() {

@@ -180,6 +180,12 @@ class ListCommand final : public Command {
 
 }  // namespace
 
+std::vector<std::string_view> list_topics() {
+  std::vector<std::string_view> names;
+  for (const Topic& topic : kTopics) names.push_back(topic.name);
+  return names;
+}
+
 std::unique_ptr<Command> make_list() {
   return std::make_unique<ListCommand>();
 }
