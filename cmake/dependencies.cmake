@@ -23,9 +23,9 @@ moetune_dependency(fmt fmt::fmt fmtlib/fmt 10.2.1 e69e5f977d458f2650bb346dadf2ad
 moetune_dependency(nlohmann_json nlohmann_json::nlohmann_json nlohmann/json 3.11.3 9cca280a4d0ccf0c08f47a99aa71d1b0e52f8d03
                    JSON_BuildTests=OFF)
 moetune_dependency(CLI11 CLI11::CLI11 CLIUtils/CLI11 2.4.2 6c7b07a878ad834957b98d0f9ce1dbe0cb204fc9
-                   CLI11_BUILD_TESTS=OFF CLI11_BUILD_EXAMPLES=OFF)
+                   CLI11_BUILD_TESTS=OFF CLI11_BUILD_EXAMPLES=OFF CLI11_INSTALL=OFF)
 moetune_dependency(benchmark benchmark::benchmark google/benchmark 1.8.3 344117638c8ff7e239044fd0fa7085839fc03021
-                   BENCHMARK_ENABLE_TESTING=OFF BENCHMARK_ENABLE_GTEST_TESTS=OFF)
+                   BENCHMARK_ENABLE_TESTING=OFF BENCHMARK_ENABLE_GTEST_TESTS=OFF BENCHMARK_ENABLE_INSTALL=OFF)
 if(MOETUNE_TESTS)
   moetune_dependency(GTest GTest::gtest google/googletest 1.14.0 f8d7d77c06936315286eb55f8de22cd23c188571
                      INSTALL_GTEST=OFF)
