@@ -17,11 +17,12 @@ enum class ExitCode : int {
 };
 
 /// Something the user can mend: bad input, a file that cannot be read or written, a problem that does not fit. `what()`
-/// is one line that names the thing, the place and the way out. `main` prints it and exits with `code()`.
+/// is one line that names the thing, the place and the way out: control characters, which only the input that it quotes
+/// has, are shown as '?', so that no file can break the line or speak to the terminal. `main` prints it and exits with
+/// `code()`.
 class Error : public std::runtime_error {
  public:
-  explicit Error(const std::string& message, ExitCode code = ExitCode::usage)
-      : std::runtime_error(message), code_(code) {}
+  explicit Error(std::string message, ExitCode code = ExitCode::usage);
   ExitCode code() const { return code_; }
 
  private:
