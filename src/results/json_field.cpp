@@ -24,6 +24,8 @@ Json parse_json(std::string_view text, const Origin& origin) {
     const auto column = before.size() - (before.rfind('\n') == before.npos ? 0 : before.rfind('\n') + 1) + 1;
     if (origin.line > 0) throw Error(fmt::format("{}: no valid JSON (column {})", to_string(origin), column));
     throw Error(fmt::format("{}:{}: no valid JSON (column {})", origin.file, line, column));
+  } catch (const nlohmann::json::out_of_range&) {
+    throw Error(fmt::format("{}: a number is larger than 1e308", to_string(origin)));
   }
 }
 

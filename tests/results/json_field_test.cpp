@@ -49,6 +49,8 @@ TEST(JsonField, SyntaxErrorsAreOneLineWithTheirPlace) {
   EXPECT_ERROR(parse_json("{\"a\": ", kOrigin), "some.jsonl:12: no valid JSON");
   EXPECT_ERROR(parse_json("{\n  \"a\": oops\n}", (Origin{.file = "x.json", .line = 0})),
                "x.json:2: no valid JSON (column ");
+  EXPECT_ERROR(parse_json("[1,\n1e999]", (Origin{.file = "x.json", .line = 0})),
+               "x.json: a number is larger than 1e308");
   EXPECT_ERROR(parse_json("", kOrigin), "no valid JSON");
   EXPECT_ERROR(parse_json(std::string_view("\"\xff\"", 3), kOrigin), "no valid JSON");
 }
