@@ -1,9 +1,7 @@
 #include "cli/problem_options.h"
 
 #include <algorithm>
-#include <fstream>
 #include <iostream>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -45,28 +43,8 @@ std::vector<Problem> cross(const std::vector<Problem>& problems, const std::vect
 }
 
 std::vector<Problem> read_batch(const std::string& path) {
-  std::string text;
-  if (path == "-")
-    text.assign(std::istreambuf_iterator<char>(std::cin), {});
-  else
-    text = read_file(path);
-  std::vector<Problem> problems;
-  std::istringstream lines(text);
-  std::size_t number = 0;
-  for (std::string line; std::getline(lines, line);) {
-    ++number;
-    const auto first = line.find_first_not_of(" \t\r");
-    if (first == line.npos || line[first] == '#') continue;
-    try {
-      problems.push_back(parse_problem_line(line));
-      validate(problems.back());
-    } catch (const Error& error) {
-      throw Error(fmt::format("{}:{}: {}", path, number, error.what()));
-    }
-  }
-  if (problems.empty())
-    throw Error(fmt::format("'{}' holds no problem; a line looks like M=128,K=2048,N1=1536,E=128,topk=8", path));
-  return problems;
+  if (path != "-") return parse_problem_lines(read_file(path), path);
+  return parse_problem_lines(std::string(std::istreambuf_iterator<char>(std::cin), {}), path);
 }
 
 }  // namespace

@@ -293,6 +293,28 @@ Problem parse_problem_line(std::string_view line) {
   return problem;
 }
 
+std::vector<Problem> parse_problem_lines(std::string_view text, std::string_view origin) {
+  std::vector<Problem> problems;
+  std::size_t number = 0;
+  while (!text.empty()) {
+    ++number;
+    const auto end = text.find('\n');
+    const std::string_view line = text.substr(0, end);
+    text = end == text.npos ? std::string_view() : text.substr(end + 1);
+    const auto first = line.find_first_not_of(" \t\r");
+    if (first == line.npos || line[first] == '#') continue;
+    try {
+      problems.push_back(parse_problem_line(line));
+      validate(problems.back());
+    } catch (const Error& error) {
+      throw Error(fmt::format("{}:{}: {}", origin, number, error.what()));
+    }
+  }
+  if (problems.empty())
+    throw Error(fmt::format("'{}' holds no problem; a line looks like M=128,K=2048,N1=1536,E=128,topk=8", origin));
+  return problems;
+}
+
 void validate(const Problem& problem) {
   const std::pair<std::string_view, std::int64_t> sizes[] = {{"M", problem.M},   {"K", problem.K},
                                                              {"N1", problem.N1}, {"N2", problem.N2},

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kernels/lib/types.h"
 
@@ -73,6 +74,10 @@ std::string to_line(const Problem& problem);
 /// Reads such a line; text after '#' is a comment. M, K, N1, E and topk are required; N2 defaults to K. Throws Error
 /// naming the key. Whether the problem makes sense is for validate() to say.
 Problem parse_problem_line(std::string_view line);
+
+/// A problem a line, but for comments and empty lines; each is valid. Throws Error naming `origin` and the line, also
+/// where there is none.
+std::vector<Problem> parse_problem_lines(std::string_view text, std::string_view origin);
 
 /// Throws Error unless every size is positive, N1 is even, K, N1/2 and N2 are multiples of 8 and at most 2^20, topk <=
 /// E, E <= 1024 and M*topk <= 2^24. The message names the size, its value and what would be accepted.

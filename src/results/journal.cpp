@@ -103,10 +103,9 @@ void JournalWriter::add(const Best& best) {
   fdatasync(file_);
 }
 
-Journal read_journal(const std::filesystem::path& path) {
-  const std::string text = read_file(path);
+Journal parse_journal(std::string_view text, std::string_view origin_name) {
   Journal journal;
-  Origin origin{.file = path.string(), .line = 0};
+  Origin origin{.file = std::string(origin_name), .line = 0};
   std::string_view rest = text;
   if (rest.empty()) throw Error(fmt::format("'{}' is empty; a journal begins with a header line", origin.file));
 
@@ -144,6 +143,10 @@ Journal read_journal(const std::filesystem::path& path) {
     }
   }
   return journal;
+}
+
+Journal read_journal(const std::filesystem::path& path) {
+  return parse_journal(read_file(path), path.string());
 }
 
 }  // namespace moetune

@@ -56,8 +56,10 @@ struct Journal {
   std::vector<std::string> warnings;  ///< lines that could not be read, each with its number and reason
 };
 
-/// Reads all that can be read; the lines that cannot are in `warnings`. Throws Error where the file cannot be opened or
-/// its first line is no header of a journal of this schema version.
+/// Reads all that can be read; the lines that cannot are in `warnings`. Throws Error where the first line is no header of
+/// a journal of this schema version. `origin` is what messages call it.
+Journal parse_journal(std::string_view text, std::string_view origin);
+/// The same from a file. Throws Error also where that cannot be opened.
 Journal read_journal(const std::filesystem::path& path);
 
 }  // namespace moetune

@@ -48,7 +48,8 @@ Config read_preset(const SearchSpace& space, const std::string& name, const orde
   const std::string place = fmt::format("{}: preset '{}'", origin, name);
   if (!values.is_object()) throw Error(fmt::format("{}: expected an object of axis: value", place));
   for (const auto& [key, value] : values.items())
-    if (std::none_of(space.axes.begin(), space.axes.end(), [&](const auto& axis) { return axis.name == key; }))
+    if (std::none_of(space.axes.begin(), space.axes.end(),
+                     [&wanted = key](const auto& axis) { return axis.name == wanted; }))
       throw Error(fmt::format("{}: '{}' is no axis: use {}", place, key, axis_names(space)));
   Config preset;
   for (const auto& axis : space.axes) {
