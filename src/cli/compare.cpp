@@ -25,6 +25,7 @@
 #include "compare/comparison.h"
 #include "compare/formats.h"
 #include "compare/history.h"
+#include "compare/self_test.h"
 #include "compare/side.h"
 
 namespace moetune {
@@ -124,11 +125,12 @@ class CompareCommand final : public Command {
   CompareOptions compare_options() const;
   void check_options() const;
   std::vector<Contender> contenders(const fs::path& folder) const;
+  int run_self_test() const;
   GateResult run_pairs(const CompareOptions& options) const;
   void write(const GateResult& result, const FailOn& fail_on) const;
 
   std::vector<std::string> sides_;
-  bool run_ = false, across_ = false, quiet_ = false;
+  bool run_ = false, self_test_ = false, across_ = false, quiet_ = false;
   int pairs_ = 7, max_pairs_ = 15;
   double margin_ = 2, mean_margin_ = 1, noise_ = 0;
   std::string fail_on_, history_, out_, markdown_, junit_, json_;
@@ -174,6 +176,10 @@ void CompareCommand::add_options(CLI::App& app) {
       ->group("Judging")
       ->type_name("LIST");
   app.add_flag("--across", across_, "Compare though driver, compiler or device differ")->group("Judging");
+  app.add_flag("--self-test", self_test_,
+               "Compare nothing: plant +5 % and +0 % into made-up runs and say whether these --pairs and margins catch "
+               "the one and stay silent on the other")
+      ->group("Judging");
   app.add_option(
          "--history", history_,
          "Compare head with the median of the last 20 runs in this folder as well, which only warns, and add it "
@@ -199,7 +205,9 @@ void CompareCommand::add_options(CLI::App& app) {
       "  moe-tune compare --run old/moe-tune new/moe-tune --configs results/nvidia-h200/best --junit gate.xml\n"
       "  moe-tune compare --run before.merged.json after.merged.json      # one binary, two configs\n"
       "  moe-tune compare last-week/journal.jsonl today/journal.jsonl --json gate.json\n"
-      "Exit codes: 0 pass, 1 SLOWER, 2 usage or input, 3 wrong results, 4 INCONCLUSIVE (with --fail-on inconclusive),\n"
+      "  moe-tune compare --self-test --pairs 5 --margin 3                # would that see a slowdown of 5 %?\n"
+      "Exit codes: 0 pass, 1 SLOWER, or a self-test that fails, 2 usage or input, 3 wrong results, 4 INCONCLUSIVE "
+      "(with --fail-on inconclusive),\n"
       "5 not comparable (MISSING, CHANGED, nothing in common), 77 no such GPU, 130 interrupted.");
 }
 
@@ -310,7 +318,21 @@ void CompareCommand::write(const GateResult& result, const FailOn& fail_on) cons
     append_text(path, gate_outputs(result, fail_on));
 }
 
+int CompareCommand::run_self_test() const {
+  for (const CLI::Option* option : app_->get_options())
+    if (const std::string name = option->get_name(); option->count() > 0 && name != "--self-test" &&
+                                                         name != "--pairs" && name != "--margin" &&
+                                                         name != "--mean-margin" && name != "--noise")
+      throw Error(fmt::format("{} is about runs, and --self-test makes up its own", name));
+  if (pairs_ < 1 || pairs_ > 1000) throw Error(fmt::format("--pairs {}: 1 to 1000 was expected", pairs_));
+  const std::vector<PlantedSlowdown> results = self_test(compare_options(), pairs_);
+  fmt::print("{}", to_text(results));
+  const bool passed = std::all_of(results.begin(), results.end(), [](auto& each) { return each.as_expected; });
+  return static_cast<int>(passed ? ExitCode{} : ExitCode::regression);
+}
+
 int CompareCommand::run(const Session&) {
+  if (self_test_) return run_self_test();
   check_options();
   const CompareOptions options = compare_options();
   const FailOn fail_on = parse_fail_on(fail_on_);

@@ -180,6 +180,16 @@ class Compare(CliTest):
         (self.folder / "new.jsonl").write_text(future)
         self.fails("compare", base, "new.jsonl", says="2.0")
 
+    def test_self_test(self):
+        stdout, _ = self.run_tool("compare", "--self-test")
+        self.assertRegex(stdout, r"planted \+5 %: (99\d|1000) of 1000 rows are SLOWER")
+        self.assertRegex(stdout, r"planted \+0 %: [0-5] of 1000 rows are SLOWER")
+        self.assertTrue(stdout.splitlines()[-1].startswith("PASS"))
+        stdout, _ = self.run_tool("compare", "--self-test", "--margin", "5", code=1)
+        self.assertTrue(stdout.splitlines()[-1].startswith("FAIL"))
+        self.fails("compare", "--self-test", "a.jsonl", "b.jsonl", says=["sides", "--self-test"])
+        self.fails("compare", "--self-test", "--pairs", "0", says="--pairs 0")
+
     def test_bad_options(self):
         base, head = self.journal("base.jsonl"), self.journal("head.jsonl")
         self.fails("compare", base, says="two sides")
