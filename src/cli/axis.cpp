@@ -1,7 +1,7 @@
 #include "cli/axis.h"
 
-#include <algorithm>
 #include <charconv>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -76,10 +76,11 @@ std::vector<std::string_view> split_list(std::string_view name, std::string_view
 
 std::vector<std::int64_t> parse_axis(std::string_view name, std::string_view text, std::int64_t least) {
   std::vector<std::int64_t> values;
+  std::unordered_set<std::int64_t> seen;
   for (const std::string_view part : split_list(name, text)) {
     for (const std::int64_t value : parse_part(name, part)) {
       if (value < least) fail(name, part, fmt::format("values must be {} or more", least));
-      if (std::find(values.begin(), values.end(), value) == values.end()) values.push_back(value);
+      if (seen.insert(value).second) values.push_back(value);
     }
   }
   return values;
