@@ -32,6 +32,12 @@ if(MOETUNE_TESTS)
 endif()
 moetune_dependency(hwy hwy::hwy google/highway 1.0.7 ba0900a4957b929390ab73827235557959234fea
                    HWY_ENABLE_CONTRIB=OFF HWY_ENABLE_EXAMPLES=OFF HWY_ENABLE_INSTALL=OFF HWY_ENABLE_TESTS=OFF)
+moetune_dependency(ZLIB ZLIB::ZLIB madler/zlib 1.3.1 51b7f2abdade71cd9bb0e7a373ef2610ec6f9daf
+                   ZLIB_BUILD_EXAMPLES=OFF SKIP_INSTALL_ALL=ON)
+if(NOT TARGET ZLIB::ZLIB)  # built from source it has neither a namespace nor a folder of headers
+  target_include_directories(zlibstatic INTERFACE "${zlib_SOURCE_DIR}" "${zlib_BINARY_DIR}")
+  add_library(ZLIB::ZLIB ALIAS zlibstatic)
+endif()
 if(NOT TARGET hwy::hwy)  # built from source it has no namespace
   add_library(hwy::hwy ALIAS hwy)
 endif()
