@@ -108,7 +108,7 @@ class TuneCommand final : public Command {
     pinned_.add_to(app, "Pin a stage to one config, so that it is not searched; may be repeated");
     app.add_option("--budget", budget_,
                    "For the whole run: 60s, 10m, 500evals, or 20% of each search space "
-                   "(48 trials a stage and at most 60 s a problem)")
+                   "(48 trials a stage and at most 60 s a problem; with exhaustive all there is)")
         ->group("Search")
         ->type_name("BUDGET");
     std::string names;

@@ -27,6 +27,7 @@ struct Trial {
   TimingOptions timing;
   Outcome outcome = Outcome::skipped;
   std::string reason;              ///< empty where ok
+  double compile_s = 0;            ///< its share of the time that compiling ahead took; comes on top of wall_s
   std::optional<Verdict> verdict;  ///< there wherever it ran
   std::optional<Summary> time;     ///< there only where verdict->passed
   double wall_s = 0;               ///< time the attempt took

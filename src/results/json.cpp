@@ -311,6 +311,7 @@ Json to_json(const Trial& trial, std::string_view device_id) {
   json["timing"] = to_json(trial.timing);
   json["outcome"] = name(trial.outcome);
   json["reason"] = trial.reason;
+  json["compile_s"] = number(trial.compile_s);
   json["verdict"] = trial.verdict ? to_json(*trial.verdict) : Json(nullptr);
   json["time"] = trial.time ? to_json(*trial.time) : Json(nullptr);
   json["wall_s"] = number(trial.wall_s);
@@ -330,6 +331,7 @@ Trial read_trial(const Field& field) {
               .verdict = {},
               .time = {},
               .wall_s = field.at("wall_s").finite()};
+  if (const auto compile = field.find("compile_s")) trial.compile_s = compile->finite();
   if (const auto stage = field.find("stage")) trial.stage = stage->text_as(parse_stage);
   if (const auto verdict = field.find("verdict")) trial.verdict = read_verdict(*verdict);
   if (const auto time = field.find("time")) trial.time = read_summary(*time);

@@ -7,8 +7,7 @@
 namespace moetune {
 namespace {
 
-constexpr std::size_t kBatch = 16;  // compiled together, on as many threads as the host has
-constexpr int kRaceRounds = 6;      // for the interleaved rungs
+constexpr int kRaceRounds = 6;  // for the interleaved rungs
 
 /// Faults that may have taken the device with them.
 bool is_fault(Outcome outcome) {
@@ -23,7 +22,7 @@ class StageSearch {
 
   StageResult run(Strategy& strategy) {
     while (!is_over()) {
-      const std::vector<Proposal> batch = strategy.propose(result_.board, meter_.allowance(kBatch));
+      const std::vector<Proposal> batch = strategy.propose(result_.board, meter_.allowance(strategy.batch()));
       if (batch.empty()) break;
       std::vector<PipelineConfig> configs;
       for (const Proposal& proposal : batch) configs.push_back(pipeline_of(proposal));
@@ -107,7 +106,7 @@ class StageSearch {
     }
 
     const std::vector<std::size_t> ranked = result_.board.ranked();
-    const std::size_t left = std::min(meter_.allowance(kBatch).left, space_.configs.size());
+    const std::size_t left = std::min(meter_.allowance(1).left, space_.configs.size());
     bench_.progress(to_string(stage_), left + to_come_, result_.board.best_us(),
                     ranked.empty() ? "" : to_label(space_.configs[ranked.front()]));
   }

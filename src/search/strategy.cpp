@@ -14,7 +14,8 @@ constexpr std::array<StrategyRow, 3> kStrategies{
       "screen guesses, random configs and neighbours of the leaders; re-measure survivors in rounds (default)",
       make_halving},
      {"random", "screen guesses, then configs at random", make_random},
-     {"exhaustive", "screen guesses, then every legal config in order", make_exhaustive}}};
+     {"exhaustive", "screen every legal config, once each; all of them where no --budget is given", make_exhaustive,
+      true}}};
 
 }  // namespace
 

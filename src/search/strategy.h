@@ -29,6 +29,10 @@ class Strategy {
   /// The next batch, at most allowance.batch, distinct; empty when there is nothing left worth measuring. All of a
   /// batch are of one rung. Proposals of an earlier batch that the budget cut off are not on the scoreboard.
   virtual std::vector<Proposal> propose(const Scoreboard& seen, const Allowance& allowance) = 0;
+
+  /// The most it likes to have in a batch. All of a batch are compiled together, on as many threads as the host has,
+  /// before the first is measured; a strategy that learns from what it sees takes fewer.
+  virtual std::size_t batch() const { return 16; }
 };
 
 /// A row of the strategy table. The space outlives what it makes.
@@ -36,6 +40,7 @@ struct StrategyRow {
   std::string_view name;
   std::string_view summary;  ///< one line for --help
   std::unique_ptr<Strategy> (*make)(const StageSpace& space, std::uint64_t seed);
+  bool takes_all = false;  ///< without a budget it goes through the whole space
 };
 
 /// All strategies, the default first.

@@ -99,8 +99,10 @@ struct Limits {
   std::optional<double> stage_trials;  ///< of each stage
   std::optional<double> stage_share;   ///< of each stage's legal configs
 
-  explicit Limits(const std::optional<Budget>& budget) {
-    if (!budget) {
+  Limits(const std::optional<Budget>& budget, const StrategyRow& strategy) {
+    if (!budget && strategy.takes_all) {
+      stage_share = 1;
+    } else if (!budget) {
       seconds = kGuardSeconds;
       stage_trials = kTrials;
     } else if (budget->kind == Budget::Kind::seconds) {
@@ -131,8 +133,8 @@ class Tuning {
         options_(options),
         events_(events),
         start_s_(options.clock()),
-        limits_(options.budget),
         strategy_(find_strategy(options.strategy)),
+        limits_(options.budget, strategy_),
         stages_(stages_wanted(options.impls)),
         spaces_(make_spaces(problem, stages_, device.info(), options)) {
     events.on_plan(problem, plan());
@@ -279,8 +281,8 @@ class Tuning {
   const TuneOptions& options_;
   TuneEvents& events_;
   double start_s_;
-  Limits limits_;
   const StrategyRow& strategy_;
+  Limits limits_;
   std::vector<Stage> stages_;
   StageSpaces spaces_;
   std::optional<Workbench> bench_;

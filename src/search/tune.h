@@ -19,7 +19,7 @@ namespace moetune {
 struct TuneOptions {
   std::vector<Impl> impls = {Impl::three_kernel, Impl::merged};
   /// For one problem (share_of() divides a run's). Seconds hold for all of it, the finals included. Without one: 48
-  /// trials a stage, and 60 s as a guard on slow devices.
+  /// trials a stage, and 60 s as a guard on slow devices; all there is for a strategy that takes all.
   std::optional<Budget> budget;
   std::uint64_t seed = 1;  ///< of data, routing and search
   TimingOptions timing;

@@ -49,8 +49,13 @@ double Workbench::experts_hit() const {
 void Workbench::prepare(std::span<const PipelineConfig> configs) {
   std::set<std::pair<Stage, StageConfig>> distinct;
   for (const PipelineConfig& config : configs) distinct.insert(config.stages.begin(), config.stages.end());
+  std::erase_if(distinct, [this](const auto& each) { return compile_s_.contains(each); });
+  if (distinct.empty()) return;
   const std::vector<std::pair<Stage, StageConfig>> stages(distinct.begin(), distinct.end());
+  const double start = options_.clock();
   device_.prepare(problem_, stages, [] {});
+  const double each_s = (options_.clock() - start) / static_cast<double>(stages.size());
+  for (const auto& stage : stages) compile_s_.emplace(stage, each_s);
 }
 
 Attempt Workbench::attempt(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage) {
@@ -62,6 +67,9 @@ Attempt Workbench::attempt(const PipelineConfig& config, Trial::Phase phase, std
                             .config = config,
                             .data = data(),
                             .timing = options_.timing}};
+  for (const auto& each : config.stages)
+    if (const auto prepared = compile_s_.find(each); prepared != compile_s_.end())
+      attempt.trial.compile_s += std::exchange(prepared->second, 0);
   const double start = options_.clock();
   if (Result<std::unique_ptr<Pipeline>> built = workload_->build(config)) {
     attempt.pipeline = std::move(built.value());

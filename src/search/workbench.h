@@ -36,7 +36,8 @@ class Workbench {
   /// Mean over the draws of the routing that sampling goes through.
   double experts_hit() const;
 
-  /// Compiles ahead what the attempts to come need.
+  /// Compiles ahead what the attempts to come need. The time it took is divided among the configs that it was new for,
+  /// and becomes part of the first trial of each.
   void prepare(std::span<const PipelineConfig> configs);
   /// Builds a pipeline and verifies it. `stage` is the one that is going to be timed; none for the whole.
   Attempt attempt(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage);
@@ -80,6 +81,7 @@ class Workbench {
   std::unique_ptr<Workload> workload_;
   std::shared_future<References> references_;  ///< of the data there is now; after the workload, whose routing it reads
   int draw_ = 0;
+  std::map<std::pair<Stage, StageConfig>, double> compile_s_;  ///< of what was prepared; 0 once a trial has it
   std::size_t reported_ = 0;
 };
 

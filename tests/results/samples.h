@@ -70,6 +70,7 @@ inline Trial sample_trial() {
           .timing = {.cache = CacheState::warm, .launch = LaunchMode::stream},
           .outcome = Outcome::ok,
           .reason = "",
+          .compile_s = 0.0625,
           .verdict = sample_verdict(),
           .time = sample_summary(123.456),
           .wall_s = 0.25};

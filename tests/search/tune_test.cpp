@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include <cmath>
 
 #include "base/error.h"
@@ -192,6 +194,22 @@ TEST(Tune, AShareIsOfTheLegalConfigs) {
   EXPECT_EQ(tuned.events.plan.stages.size(), 3u);
   EXPECT_EQ(tuned.events.plan.stages[1].legal, 66u);
   EXPECT_EQ(tuned.events.plan.stages[1].trials, 14u);
+}
+
+TEST(Tune, ExhaustivelyMeansEveryLegalConfigOnceWithoutABudget) {
+  FakeDevice device({.time_us = small_bowl()});
+  TuneOptions options = fake_options(device);
+  options.strategy = "exhaustive";
+  options.budget.reset();
+  Recorder events;
+  tune_problem(device, small_problem(), options, events);
+  for (const Stage stage : {Stage::gemm1, Stage::gate, Stage::final}) {
+    std::set<StageConfig> tried;
+    for (const Trial& trial : events.trials)
+      if (trial.phase == Trial::Phase::screen && trial.stage == stage) tried.insert(trial.config.stages.at(stage));
+    EXPECT_EQ(tried.size(), 66u);
+    EXPECT_EQ(events.count(Trial::Phase::screen, stage), 66u);
+  }
 }
 
 TEST(Tune, IsNeverSlowerThanTheDefaultBeyondTheNoise) {

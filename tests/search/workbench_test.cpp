@@ -50,6 +50,18 @@ TEST(Workbench, AFailureHasItsReasonAndNoTime) {
   EXPECT_FALSE(trial.verdict);
 }
 
+TEST(Workbench, TheFirstTrialOfAConfigHasItsShareOfCompiling) {
+  FakeSpec spec{.time_us = small_bowl()};
+  spec.compile_s = 0.5;
+  Benched with(std::move(spec));
+  const std::vector<PipelineConfig> configs{kPipeline, merged(fake_config(16, 16, 1), fake_config(64, 64, 4))};
+  with.bench->prepare(configs);  // three stage configs in all
+  with.bench->prepare(configs);
+  EXPECT_DOUBLE_EQ(with.bench->attempt(configs[0], Trial::Phase::screen, Stage::gate).trial.compile_s, 1.0);
+  EXPECT_DOUBLE_EQ(with.bench->attempt(configs[0], Trial::Phase::screen, Stage::gate).trial.compile_s, 0);
+  EXPECT_DOUBLE_EQ(with.bench->attempt(configs[1], Trial::Phase::screen, Stage::gate).trial.compile_s, 0.5);
+}
+
 TEST(Workbench, JudgesByTheDataThereIs) {
   Benched with(
       {.time_us = small_bowl(), .faults = {{{Stage::gate, fake_config(32, 32, 4)}, Fault::wrong_on_other_data}}});
