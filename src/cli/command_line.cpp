@@ -19,6 +19,7 @@ constexpr CommandRow kCommands[] = {
     {"report", "Turn journals and best-config files into tables", make_report_command},
     {"export", "Hand tuned configs on to other programs", make_export},
     {"compare", "Tell whether one run, binary or config is slower than another, for CI", make_compare},
+    {"record", "Keep what an exhaustive run measured, to replay searches on it", make_record},
     {"list", "Show models, engines, search spaces, configs, strategies", make_list},
     {"doctor", "Say what this machine has and lacks, and measure its ceilings", make_doctor},
     {"completion", "Print a script that completes command lines, for bash, zsh or fish", make_completion},

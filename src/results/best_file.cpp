@@ -52,13 +52,17 @@ BestFile read_best_file(const std::filesystem::path& path) {
   return parse_best_file(read_file(path), path.string());
 }
 
-std::string best_file_name(const Problem& problem, Impl impl) {
+std::string problem_file_name(const Problem& problem) {
   std::string name = problem.model.empty() ? "custom" : as_file_name(problem.model);
   name += fmt::format("_M{}_K{}_N1-{}_N2-{}_E{}_topk{}_{}_{}", problem.M, problem.K, problem.N1, problem.N2, problem.E,
                       problem.topk, to_string(problem.dtype), to_string(problem.activation));
   if (problem.bias != Bias::none) name += fmt::format("_bias-{}", to_string(problem.bias));
   if (problem.weight_on_input) name += "_weight-on-input";
-  return name + fmt::format("_{}.{}.json", routing_name(problem.routing), to_string(impl));
+  return name + "_" + routing_name(problem.routing);
+}
+
+std::string best_file_name(const Problem& problem, Impl impl) {
+  return fmt::format("{}.{}.json", problem_file_name(problem), to_string(impl));
 }
 
 std::filesystem::path write_best_file(const std::filesystem::path& folder, const BestFile& file) {

@@ -22,6 +22,9 @@ std::string to_text(const BestFile& file);
 BestFile parse_best_file(std::string_view text, std::string_view origin);
 BestFile read_best_file(const std::filesystem::path& path);
 
+/// "qwen3-30b-a3b_M16_K2048_N1-1536_N2-2048_E128_topk8_bf16_silu_uniform": a name of its own for every problem.
+std::string problem_file_name(const Problem& problem);
+
 /// "qwen3-30b-a3b_M16_K2048_N1-1536_N2-2048_E128_topk8_bf16_silu_uniform.merged.json": a name of its own for every
 /// problem and implementation.
 std::string best_file_name(const Problem& problem, Impl impl);

@@ -26,8 +26,8 @@ std::vector<std::size_t> StageSpace::neighbours(std::size_t candidate) const {
 }
 
 StageSpace make_stage_space(const Problem& problem, Stage stage, const DeviceInfo& device,
-                            std::vector<StageSpace::EngineSpace> spaces) {
-  StageSpace result;
+                            std::vector<StageSpace::EngineSpace> spaces, const Legality& legality) {
+  StageSpace result{.problem = problem, .stage = stage, .device = device};
   std::vector<std::vector<std::size_t>> first_by_engine;
   std::erase_if(spaces, [&](const StageSpace::EngineSpace& each) { return !runs_on(*each.engine, device); });
   std::stable_sort(spaces.begin(), spaces.end(),
@@ -37,7 +37,8 @@ StageSpace make_stage_space(const Problem& problem, Stage stage, const DeviceInf
     const std::size_t begin = result.configs.size();
     for (std::uint64_t i = 0; i < each.space.size(); ++i) {
       StageConfig config{.engine = std::string(engine.name), .config = each.space.at(i)};
-      if (const auto why = engine.why_invalid(config.config, stage, problem, device)) {
+      if (const auto why =
+              legality ? legality(engine, config.config) : engine.why_invalid(config.config, stage, problem, device)) {
         ++result.rejected[*why];
       } else {
         result.index.emplace(config, result.configs.size());

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,9 @@ struct StageSpace {
     SearchSpace space;
   };
 
+  Problem problem;
+  Stage stage = Stage::gate;
+  DeviceInfo device;
   std::vector<EngineSpace> engines;          ///< those that run on the device, likeliest first
   std::vector<StageConfig> configs;          ///< all legal ones: by engine, then in the order of its search space
   std::map<StageConfig, std::size_t> index;  ///< where each stands
@@ -30,11 +35,14 @@ struct StageSpace {
   std::vector<std::size_t> neighbours(std::size_t candidate) const;
 };
 
-/// Walks the engines' spaces and asks each engine what is legal. `spaces` has one for each; an engine that does
-/// not run on the device is left out, and the others are put in order, the likeliest for the problem first. First
-/// guesses that the space does not hold (the user narrowed it) are left out too; where an engine has none left, the
-/// legal config that differs from its first guess in the fewest axes stands in.
+/// Why a config cannot be chosen; nothing where it can.
+using Legality = std::function<std::optional<std::string>(const Engine& engine, const Config& config)>;
+
+/// Walks the engines' spaces and asks each engine what is legal, or `legality` where there is one. `spaces` has one for
+/// each; an engine that does not run on the device is left out, and the others are put in order, the likeliest for the
+/// problem first. First guesses that the space does not hold (the user narrowed it) are left out too; where an engine
+/// has none left, the legal config that differs from its first guess in the fewest axes stands in.
 StageSpace make_stage_space(const Problem& problem, Stage stage, const DeviceInfo& device,
-                            std::vector<StageSpace::EngineSpace> spaces);
+                            std::vector<StageSpace::EngineSpace> spaces, const Legality& legality = {});
 
 }  // namespace moetune

@@ -1,0 +1,65 @@
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "cli/command.h"
+#include "cli/output.h"
+#include "cli/record_files.h"
+#include "results/space_file.h"
+
+namespace moetune {
+namespace {
+
+std::size_t failures(const RecordedSpace& space) {
+  std::size_t count = 0;
+  for (const RecordedSpace::Entry& entry : space.entries) count += entry.trials.front().outcome != Outcome::ok;
+  return count;
+}
+
+class RecordCommand final : public Command {
+ public:
+  void add_options(CLI::App& app) override {
+    add_record_files(app, inputs_);
+    app.add_option("--out", out_, "Folder for the recorded spaces; required")->type_name("DIR");
+    app.footer(
+        "A space is what `moe-tune tune --strategy exhaustive` measured of a stage: each config with its outcome, its\n"
+        "times and what they took, compressed. `moe-tune replay` searches it without the device. Journals of other\n"
+        "strategies give parts of spaces; how much is said. The files written are printed, one a line.\n\n"
+        "Example, 1088 configs of each stage:\n"
+        "  moe-tune tune --strategy exhaustive --impl merged --model qwen3-30b-a3b --M 16 --engine mma \\\n"
+        "    -c BLOCK_SIZE_M=16,32 --out run\n"
+        "  moe-tune record run --out spaces");
+  }
+
+  int run(const Session&) override {
+    if (out_.empty()) throw Error("where to? e.g. --out spaces");
+    std::size_t written = 0;
+    make_writable_directory(out_);
+    for (const Journal& journal : read_records(inputs_).journals) {
+      for (const SpaceFile& file : recorded_spaces(journal)) {
+        fmt::print("{}\n", write_space_file(out_, file).string());
+        fmt::print(stderr, "  {} of {} legal configs with these values, {} of them failed\n", file.space.entries.size(),
+                   legal_configs(file.space, engines()), failures(file.space));
+        ++written;
+      }
+    }
+    if (written == 0)
+      throw Error("no journal here has trials of a stage: `moe-tune tune --strategy exhaustive` writes one");
+    return 0;
+  }
+
+ private:
+  std::vector<std::string> inputs_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_record() {
+  return std::make_unique<RecordCommand>();
+}
+
+}  // namespace moetune
