@@ -44,6 +44,7 @@ std::unique_ptr<Command> make_report_command();
 std::unique_ptr<Command> make_export();
 std::unique_ptr<Command> make_compare();
 std::unique_ptr<Command> make_record();
+std::unique_ptr<Command> make_replay();
 std::unique_ptr<Command> make_list();
 std::unique_ptr<Command> make_doctor();
 std::unique_ptr<Command> make_completion();

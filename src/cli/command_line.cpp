@@ -20,6 +20,7 @@ constexpr CommandRow kCommands[] = {
     {"export", "Hand tuned configs on to other programs", make_export},
     {"compare", "Tell whether one run, binary or config is slower than another, for CI", make_compare},
     {"record", "Keep what an exhaustive run measured, to replay searches on it", make_record},
+    {"replay", "Compare search strategies on recorded spaces, without a device", make_replay},
     {"list", "Show models, engines, search spaces, configs, strategies", make_list},
     {"doctor", "Say what this machine has and lacks, and measure its ceilings", make_doctor},
     {"completion", "Print a script that completes command lines, for bash, zsh or fish", make_completion},

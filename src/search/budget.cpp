@@ -63,6 +63,12 @@ std::string to_string(const Budget& budget) {
   return "?";
 }
 
+std::optional<std::size_t> trials_of(const Budget& budget, std::size_t legal) {
+  if (budget.kind == Budget::Kind::seconds) return std::nullopt;
+  const bool is_share = budget.kind == Budget::Kind::share;
+  return static_cast<std::size_t>(is_share ? std::ceil(budget.value * static_cast<double>(legal)) : budget.value);
+}
+
 Budget share_of(const Budget& budget, double seconds_gone, std::size_t evaluations_gone, std::size_t problems_left) {
   const auto left = static_cast<double>(std::max<std::size_t>(problems_left, 1));
   Budget share = budget;

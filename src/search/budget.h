@@ -24,6 +24,9 @@ Budget parse_budget(std::string_view text);
 /// Reads back with parse_budget.
 std::string to_string(const Budget& budget);
 
+/// Trials of a stage with so many legal configs; nothing where seconds are what is limited.
+std::optional<std::size_t> trials_of(const Budget& budget, std::size_t legal);
+
 /// What one of `problems_left` problems may spend of a whole run's `budget`, of which so much is gone.
 Budget share_of(const Budget& budget, double seconds_gone, std::size_t evaluations_gone, std::size_t problems_left);
 

@@ -5,22 +5,35 @@
 
 namespace moetune {
 
+namespace {
+
+auto rank_of(const Observation& seen) {
+  return std::tuple(-seen.rung, seen.median_us, seen.candidate);
+}
+
+}  // namespace
+
 std::vector<std::size_t> Scoreboard::ranked() const {
   std::vector<std::size_t> order;
   for (const auto& [candidate, seen] : latest_)
     if (seen.outcome == Outcome::ok) order.push_back(candidate);
-  std::sort(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
-    const Observation& left = at(a);
-    const Observation& right = at(b);
-    return std::tuple(-left.rung, left.median_us, a) < std::tuple(-right.rung, right.median_us, b);
-  });
+  std::sort(order.begin(), order.end(),
+            [this](std::size_t a, std::size_t b) { return rank_of(at(a)) < rank_of(at(b)); });
   return order;
 }
 
+std::optional<std::size_t> Scoreboard::leader() const {
+  const Observation* first = nullptr;
+  for (const auto& [candidate, seen] : latest_)
+    if (seen.outcome == Outcome::ok && (!first || rank_of(seen) < rank_of(*first))) first = &seen;
+  if (!first) return std::nullopt;
+  return first->candidate;
+}
+
 std::optional<double> Scoreboard::best_us() const {
-  const std::vector<std::size_t> order = ranked();
-  if (order.empty()) return std::nullopt;
-  return at(order.front()).median_us;
+  const std::optional<std::size_t> first = leader();
+  if (!first) return std::nullopt;
+  return at(*first).median_us;
 }
 
 }  // namespace moetune

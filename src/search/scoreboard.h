@@ -29,6 +29,8 @@ class Scoreboard {
   /// Those that work, best first: higher rungs before lower ones (who stayed behind was slower when dropped), then by
   /// time, then by index.
   std::vector<std::size_t> ranked() const;
+  /// The first of them.
+  std::optional<std::size_t> leader() const;
   /// The best time on the highest rung that anything has reached.
   std::optional<double> best_us() const;
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "search/search_loop.h"
+
 namespace moetune {
 namespace {
 
@@ -14,30 +16,31 @@ bool is_fault(Outcome outcome) {
   return outcome == Outcome::launch_error || outcome == Outcome::runtime_error || outcome == Outcome::timeout;
 }
 
-class StageSearch {
+class StageSearch final : public Measurer {
  public:
   StageSearch(Workbench& bench, Stage stage, const StageSpace& space, const Defaults& host, Meter& meter,
               std::size_t to_come)
       : bench_(bench), stage_(stage), space_(space), host_(host), meter_(meter), to_come_(to_come) {}
 
   StageResult run(Strategy& strategy) {
-    while (!is_over()) {
-      const std::vector<Proposal> batch = strategy.propose(result_.board, meter_.allowance(strategy.batch()));
-      if (batch.empty()) break;
-      std::vector<PipelineConfig> configs;
-      for (const Proposal& proposal : batch) configs.push_back(pipeline_of(proposal));
-      bench_.prepare(configs);
-      if (batch.front().rung == 0)
-        screen(batch);
-      else
-        race(batch);
-    }
+    search(strategy, *this);
     return std::move(result_);
   }
 
- private:
-  bool is_over() const { return result_.device_lost || meter_.is_spent() || bench_.should_stop(); }
+  void measure(const std::vector<Proposal>& batch) override {
+    std::vector<PipelineConfig> configs;
+    for (const Proposal& proposal : batch) configs.push_back(pipeline_of(proposal));
+    bench_.prepare(configs);
+    if (batch.front().rung == 0)
+      screen(batch);
+    else
+      race(batch);
+  }
+  const Scoreboard& board() const override { return result_.board; }
+  const Meter& meter() const override { return meter_; }
+  bool is_over() const override { return result_.device_lost || meter_.is_spent() || bench_.should_stop(); }
 
+ private:
   PipelineConfig pipeline_of(const Proposal& proposal) const {
     const StageConfig& candidate = space_.configs[proposal.candidate];
     PipelineConfig config = host_.of(candidate.engine).config;

@@ -1,0 +1,42 @@
+"""moe-tune replay: strategies on recorded spaces."""
+
+import json
+import pathlib
+import unittest
+
+import moetune
+
+JOURNALS = pathlib.Path(__file__).resolve().parents[2] / "results/nvidia-h200-single"
+
+
+class Replay(moetune.CliTest):
+    def setUp(self):
+        super().setUp()
+        self.run_tool("record", JOURNALS, "--out", "spaces")
+
+    def test_every_strategy_has_a_row_for_every_space_and_one_for_all(self):
+        stdout, stderr = self.run_tool("replay", "spaces", "--strategy", "halving,random", "--seeds", "10",
+                                       "--budget", "30%", "--json", "replay.json")
+        self.assertEqual(stdout.count("halving"), 9)
+        self.assertEqual(stdout.count("random"), 9)
+        self.assertIn("legal configs were recorded", stderr)
+        document = json.loads((self.folder / "replay.json").read_text())
+        self.assertEqual(document["schema"], "moe-tune/replay")
+        overall = {row["strategy"]: row for row in document["results"] if row["problem"] is None}
+        self.assertEqual(overall["random"]["runs"], 80)
+        self.assertLess(overall["halving"]["regret"]["median"], overall["random"]["regret"]["p95"])
+
+    def test_the_same_seeds_give_the_same_figures(self):
+        once, again = (self.run_tool("replay", "spaces", "--seeds", "5", "--json", "-", "--budget", "20evals")[0]
+                       for _ in range(2))
+        self.assertEqual(once, again)
+
+    def test_what_cannot_be_replayed_is_named(self):
+        self.fails("replay", "nowhere.json.gz", says="nowhere.json.gz")
+        self.fails("replay", self.shared, says="moe-tune record")
+        self.fails("replay", JOURNALS / "journal.jsonl", says="journal.jsonl")
+        self.fails("replay", "spaces", "--strategy", "luck", says=["luck", "halving"])
+
+
+if __name__ == "__main__":
+    unittest.main()
