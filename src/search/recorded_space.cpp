@@ -36,12 +36,14 @@ std::vector<StageSpace::EngineSpace> spaces_of(const RecordedSpace& recorded, st
 StageSpace stage_space_of(const RecordedSpace& recorded, std::span<const Engine> engines) {
   std::set<StageConfig> configs;
   for (const RecordedSpace::Entry& entry : recorded.entries) configs.insert(entry.config);
-  return make_stage_space(recorded.problem, recorded.stage, recorded.device, spaces_of(recorded, engines),
-                          [&](const Engine& engine, const Config& config) -> std::optional<std::string> {
-                            if (configs.contains({.engine = std::string(engine.name), .config = config}))
-                              return std::nullopt;
-                            return "it was not recorded";
-                          });
+  StageSpace space = make_stage_space(recorded.problem, recorded.stage, recorded.device, spaces_of(recorded, engines),
+                                      [&](const Engine& engine, const Config& config) -> std::optional<std::string> {
+                                        if (configs.contains({.engine = std::string(engine.name), .config = config}))
+                                          return std::nullopt;
+                                        return "it was not recorded";
+                                      });
+  space.ceilings = recorded.ceilings;
+  return space;
 }
 
 std::size_t legal_configs(const RecordedSpace& recorded, std::span<const Engine> engines) {

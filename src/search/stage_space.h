@@ -25,6 +25,7 @@ struct StageSpace {
   Problem problem;
   Stage stage = Stage::gate;
   DeviceInfo device;
+  Ceilings ceilings;                         ///< zeros where the maker does not know them
   std::vector<EngineSpace> engines;          ///< those that run on the device, likeliest first
   std::vector<StageConfig> configs;          ///< all legal ones: by engine, then in the order of its search space
   std::map<StageConfig, std::size_t> index;  ///< where each stands

@@ -9,10 +9,15 @@
 namespace moetune {
 namespace {
 
-constexpr std::array<StrategyRow, 3> kStrategies{
+constexpr std::array<StrategyRow, 6> kStrategies{
     {{"halving",
       "screen guesses, random configs and neighbours of the leaders; re-measure survivors in rounds (default)",
       make_halving},
+     {"model", "screen what a model of the times, learnt from a prior and from what was seen, promises most",
+      make_model},
+     {"local", "walk to the fastest neighbour until there is none, then again from elsewhere; re-measure survivors",
+      make_local},
+     {"anneal", "several walks that take slower neighbours too, ever more rarely; re-measure survivors", make_anneal},
      {"random", "screen guesses, then configs at random", make_random},
      {"exhaustive", "screen every legal config, once each; all of them where no --budget is given", make_exhaustive,
       true}}};

@@ -50,6 +50,9 @@ const StrategyRow& find_strategy(std::string_view name);
 
 // Each in the file of its name.
 std::unique_ptr<Strategy> make_halving(const StageSpace& space, std::uint64_t seed);
+std::unique_ptr<Strategy> make_model(const StageSpace& space, std::uint64_t seed);
+std::unique_ptr<Strategy> make_local(const StageSpace& space, std::uint64_t seed);
+std::unique_ptr<Strategy> make_anneal(const StageSpace& space, std::uint64_t seed);
 std::unique_ptr<Strategy> make_random(const StageSpace& space, std::uint64_t seed);
 std::unique_ptr<Strategy> make_exhaustive(const StageSpace& space, std::uint64_t seed);
 
