@@ -14,11 +14,11 @@
 #include "cli/problem_options.h"
 #include "cli/progress.h"
 #include "cli/run_options.h"
+#include "cli/search_options.h"
 #include "report/answer.h"
 #include "report/exporters.h"
 #include "results/best_file.h"
 #include "results/journal.h"
-#include "search/strategy.h"
 #include "search/tune.h"
 
 namespace moetune {
@@ -50,6 +50,7 @@ class TuneRun final : public TuneEvents {
       if (rejected > 0) line += fmt::format(" ({} more cannot run here)", rejected);
       if (stage.trials) line += fmt::format(", at most {} trials", *stage.trials);
       progress_.note(line);
+      for (const std::string& passed_over : stage.passed_over) progress_.note("    " + passed_over);
       if (!verbose_) continue;
       for (const auto& [reason, count] : stage.rejected) progress_.note(fmt::format("    {} {}", count, reason));
     }
@@ -106,17 +107,7 @@ class TuneCommand final : public Command {
     device_.add_to(app);
     spaces_.add_to(app);
     pinned_.add_to(app, "Pin a stage to one config, so that it is not searched; may be repeated");
-    app.add_option("--budget", budget_,
-                   "For the whole run: 60s, 10m, 500evals, or 20% of each search space "
-                   "(48 trials a stage and at most 60 s a problem; with exhaustive all there is)")
-        ->group("Search")
-        ->type_name("BUDGET");
-    std::string names;
-    for (const StrategyRow& row : strategies()) names += fmt::format("{}{}", names.empty() ? "" : ", ", row.name);
-    app.add_option("--strategy", strategy_, names + "; see `moe-tune list strategies`")
-        ->group("Search")
-        ->type_name("NAME")
-        ->capture_default_str();
+    search_.add_to(app);
     timing_.add_to(app);
     app.add_option("--out", out_, "Folder for journal, best configs and report (moe-tune-results/<device>)")
         ->group("Output")
@@ -148,7 +139,8 @@ class TuneCommand final : public Command {
   SpaceOptions spaces_;
   StageConfigOptions pinned_;
   TimingFlags timing_;
-  std::string budget_, strategy_ = std::string(strategies().front().name), out_, json_;
+  SearchOptions search_;
+  std::string out_, json_;
   bool quiet_ = false, verbose_ = false;
 };
 
@@ -159,10 +151,9 @@ int TuneCommand::run(const Session& session) {
   options.impls = impls_.impls();
   options.seed = timing_.seed;
   options.timing = timing_.timing();
-  options.strategy = find_strategy(strategy_).name;
+  search_.apply_to(options);
   options.pinned = pinned_.parse();
-  std::optional<Budget> budget;
-  if (!budget_.empty()) budget = parse_budget(budget_);
+  const std::optional<Budget> budget = search_.run_budget();
 
   const auto device = device_.open(quiet_);
   const SpaceOptions::Spaces spaces = spaces_.spaces(device->info());

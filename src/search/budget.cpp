@@ -51,6 +51,12 @@ Budget parse_budget(std::string_view text) {
   reject(text, "has no unit that is known");
 }
 
+Effort parse_effort(std::string_view name) {
+  for (const Effort& effort : {kQuickEffort, kNormalEffort, kFullEffort})
+    if (effort.name == name) return effort;
+  throw Error(fmt::format("--effort '{}' is not known: give quick, normal or full", name));
+}
+
 std::string to_string(const Budget& budget) {
   switch (budget.kind) {
     case Budget::Kind::seconds:

@@ -19,6 +19,16 @@ struct Budget {
   bool operator==(const Budget&) const = default;
 };
 
+/// How much a problem gets where no budget is given.
+struct Effort {
+  std::string_view name;
+  std::size_t trials;  ///< of each stage
+  double seconds;      ///< a guard on slow devices; finals are sampled for less where little is left of it
+};
+inline constexpr Effort kQuickEffort{"quick", 24, 20}, kNormalEffort{"normal", 48, 60}, kFullEffort{"full", 160, 240};
+/// Throws Error naming those there are.
+Effort parse_effort(std::string_view name);
+
 /// "90s", "10m", "1.5h", "500evals", "20%". Throws Error naming the text and showing what would be accepted.
 Budget parse_budget(std::string_view text);
 /// Reads back with parse_budget.

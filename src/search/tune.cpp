@@ -15,9 +15,8 @@
 namespace moetune {
 namespace {
 
-constexpr std::size_t kTrials = 48;       // for a stage, where no budget is given
-constexpr double kGuardSeconds = 60;      // for a problem, likewise
 constexpr double kSearchShare = 0.65;     // of the seconds; the rest is for the finals
+constexpr std::size_t kWarmConfigs = 4;   // of each stage, tried before the engines' guesses
 constexpr std::size_t kLeaders = 3;       // of each stage, to be joined
 constexpr std::size_t kJoins = 4;         // of an implementation, in the finals
 constexpr std::size_t kPrepareAhead = 8;  // first guesses of each stage, compiled while the references are computed
@@ -87,7 +86,8 @@ StageSpaces make_spaces(const Problem& problem, const std::vector<Stage>& stages
     for (const Engine* engine : options.engines)
       if (engine->backend == device.backend)
         engine_spaces.push_back({.engine = engine, .space = space_of(*engine, stage, problem, device, options)});
-    spaces.emplace(stage, make_stage_space(problem, stage, device, std::move(engine_spaces)));
+    spaces.emplace(stage, make_stage_space(problem, stage, device, std::move(engine_spaces))).first->second.ceilings =
+        options.ceilings;
   }
   return spaces;
 }
@@ -99,12 +99,12 @@ struct Limits {
   std::optional<double> stage_trials;  ///< of each stage
   std::optional<double> stage_share;   ///< of each stage's legal configs
 
-  Limits(const std::optional<Budget>& budget, const StrategyRow& strategy) {
+  Limits(const std::optional<Budget>& budget, const Effort& effort, const StrategyRow& strategy) {
     if (!budget && strategy.takes_all) {
       stage_share = 1;
     } else if (!budget) {
-      seconds = kGuardSeconds;
-      stage_trials = kTrials;
+      seconds = effort.seconds;
+      stage_trials = static_cast<double>(effort.trials);
     } else if (budget->kind == Budget::Kind::seconds) {
       seconds = budget->value;
     } else if (budget->kind == Budget::Kind::evaluations) {
@@ -134,9 +134,11 @@ class Tuning {
         events_(events),
         start_s_(options.clock()),
         strategy_(find_strategy(options.strategy)),
-        limits_(options.budget, strategy_),
+        limits_(options.budget, options.effort, strategy_),
         stages_(stages_wanted(options.impls)),
         spaces_(make_spaces(problem, stages_, device.info(), options)) {
+    for (const auto& [stage, space] : spaces_)
+      warm_starts_.emplace(stage, nearest_configs(space, options.warm_start, kWarmConfigs));
     events.on_plan(problem, plan());
     bench_.emplace(device, problem, options.impls, options, events, start_s_);
   }
@@ -151,6 +153,8 @@ class Tuning {
     for (const Impl impl : options_.impls)
       if (defaults_.at(impl).working.empty()) fail(impl, defaults_.at(impl).failures, "no default config worked");
 
+    // Not before: the default is the engines' own first guess, whatever else is known.
+    for (auto& [stage, space] : spaces_) begin_with(space, warm_starts_.at(stage).candidates);
     search_stages();
     if (bench_->should_stop()) return {};
     return finish();
@@ -179,7 +183,8 @@ class Tuning {
            .legal = space.configs.size(),
            .rejected = space.rejected,
            .trials = limits_.trials_of(space.configs.size(), 0, std::max<std::size_t>(searched_stages(), 1)),
-           .pinned = options_.pinned.contains(stage)});
+           .pinned = options_.pinned.contains(stage),
+           .passed_over = warm_starts_.at(stage).passed_over});
     }
     return plan;
   }
@@ -285,6 +290,7 @@ class Tuning {
   Limits limits_;
   std::vector<Stage> stages_;
   StageSpaces spaces_;
+  std::map<Stage, WarmStart> warm_starts_;
   std::optional<Workbench> bench_;
   std::map<Impl, Defaults> defaults_;
   StageLeaders leaders_;

@@ -12,15 +12,17 @@
 #include "measure/clock.h"
 #include "measure/trial.h"
 #include "search/budget.h"
+#include "search/warm_start.h"
 #include "space/search_space.h"
 
 namespace moetune {
 
 struct TuneOptions {
   std::vector<Impl> impls = {Impl::three_kernel, Impl::merged};
-  /// For one problem (share_of() divides a run's). Seconds hold for all of it, the finals included. Without one: 48
-  /// trials a stage, and 60 s as a guard on slow devices; all there is for a strategy that takes all.
+  /// For one problem (share_of() divides a run's). Seconds hold for all of it, the finals included. Without one the
+  /// effort says; a strategy that takes all takes all there is.
   std::optional<Budget> budget;
+  Effort effort = kNormalEffort;
   std::uint64_t seed = 1;  ///< of data, routing and search
   TimingOptions timing;
   std::string strategy = "halving";
@@ -29,7 +31,8 @@ struct TuneOptions {
   std::map<std::string, SearchSpace>
       spaces;  ///< by engine name; an engine without one is tried at its first_configs only
   std::map<std::pair<Stage, std::string>, SearchSpace> stage_spaces;  ///< instead, for one stage
-  std::map<Stage, StageConfig> pinned;                                ///< these stages are not searched
+  std::vector<WarmConfig> warm_start;   ///< the nearest of them are tried before the engines' guesses
+  std::map<Stage, StageConfig> pinned;  ///< these stages are not searched
   Ceilings ceilings;
   double mac_budget = 2e9;  ///< multiply-adds that a reference may cost
   Clock clock = steady_seconds;
@@ -44,6 +47,7 @@ struct TunePlan {
     std::map<std::string, std::size_t> rejected;  ///< reason -> configs in the space that cannot run
     std::optional<std::size_t> trials;            ///< at most; empty where only time limits them
     bool pinned = false;
+    std::vector<std::string> passed_over;  ///< configs to begin with that cannot be chosen, a line for each
   };
   std::vector<StagePlan> stages;
   double seconds = 0;  ///< the most it should take; 0 where only trials limit it

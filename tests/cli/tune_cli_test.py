@@ -93,6 +93,23 @@ class Tune(CliTest):
         self.assertIn(32, values["final"])
         self.assertNotIn(32, values["gate"])
 
+    def test_a_warm_start_is_tried_first(self):
+        self.run_tool("tune", *SMALL, "--impl", "merged", "--budget", "2evals", "--out", "out")
+        (best,) = (self.folder / "out/best").glob("*.merged.json")
+        (self.folder / "E=4,N=32.json").write_text(json.dumps({"4": {
+            "BLOCK_SIZE_M": 16, "BLOCK_SIZE_N": 64, "BLOCK_SIZE_K": 64, "GROUP_SIZE_M": 1, "num_warps": 4,
+            "num_stages": 3}}))
+        _, stderr = self.run_tool("tune", *SMALL, "--impl", "merged", "--budget", "4evals", "--out", "again",
+                                  "--warm-start", best, "--warm-start", "E=4,N=32.json")
+        self.assertIn("mma bm16.bn64.bk64.gm1.w4.st3 is passed over: engine mma is not searched here", stderr)
+        known = json.loads(best.read_text())["stages"]
+        for stage in ["gate", "final"]:
+            first = next(record for record in self.records("again/journal.jsonl")
+                         if record["kind"] == "trial" and record["stage"] == stage)
+            self.assertEqual(first["stages"][stage], known[stage])
+        self.fails("tune", *SMALL, "--warm-start", "nowhere.json", says="nowhere.json")
+        self.fails("tune", *SMALL, "--effort", "heroic", says=["heroic", "quick"])
+
     def test_a_model_with_axes(self):
         stdout, _ = self.run_tool("tune", "--device", "cpu", "--model", "qwen3-30b-a3b", "--tp", "8", "--ep", "16",
                                   "--M", "1,2", "--budget", "4s", "--out", "out", "-q", "--json", "-")

@@ -69,7 +69,8 @@ TEST_P(TuneWithStrategy, FindsTheOptimum) {
   EXPECT_TRUE(tuned.events.failures.empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(All, TuneWithStrategy, testing::Values("halving", "random", "exhaustive"));
+INSTANTIATE_TEST_SUITE_P(All, TuneWithStrategy,
+                         testing::Values("halving", "model", "local", "anneal", "random", "exhaustive"));
 
 TEST(Tune, WithTheDefaultBudgetComesWithinFivePercent) {
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
@@ -210,6 +211,40 @@ TEST(Tune, ExhaustivelyMeansEveryLegalConfigOnceWithoutABudget) {
     EXPECT_EQ(tried.size(), 66u);
     EXPECT_EQ(events.count(Trial::Phase::screen, stage), 66u);
   }
+}
+
+TEST(Tune, BeginsWithWarmConfigsAndStillHasTheEnginesGuessForADefault) {
+  FakeDevice device({.time_us = small_bowl()});
+  TuneOptions options = fake_options(device);
+  options.budget = parse_budget("1evals");
+  options.impls = {Impl::merged};
+  for (const Stage stage : {Stage::gate, Stage::final})
+    options.warm_start.push_back({.config = best_config(stage), .stages = {stage}, .M = 1, .problem = {}});
+  options.warm_start.push_back({.config = fake_config(256, 256, 4), .stages = {Stage::gate}, .M = 1, .problem = {}});
+  Recorder events;
+  tune_problem(device, small_problem(), options, events);
+  EXPECT_EQ(events.trials.front().config, merged(kDefault, kDefault));  // before the search
+  std::vector<StageConfig> searched;
+  for (const Trial& trial : events.trials)
+    if (trial.phase == Trial::Phase::screen && trial.stage == Stage::final)
+      searched.push_back(trial.config.stages.at(Stage::final));
+  EXPECT_EQ(searched, std::vector{best_config(Stage::final)});
+  EXPECT_EQ(events.plan.stages.front().passed_over.size(), 1u);
+}
+
+TEST(Tune, TheEffortSaysHowManyTrials) {
+  for (const Effort& effort : {kQuickEffort, kNormalEffort}) {
+    FakeDevice device({.time_us = small_bowl()});
+    TuneOptions options = fake_options(device);
+    options.budget.reset();
+    options.effort = parse_effort(effort.name);
+    Recorder events;
+    tune_problem(device, small_problem(), options, events);
+    EXPECT_LE(events.count(Trial::Phase::screen, Stage::gate), effort.trials);
+    EXPECT_GE(events.count(Trial::Phase::screen, Stage::gate),
+              effort.trials - 4);  // the last races take what they need
+  }
+  EXPECT_THROW(parse_effort("heroic"), Error);
 }
 
 TEST(Tune, IsNeverSlowerThanTheDefaultBeyondTheNoise) {
