@@ -147,6 +147,7 @@ std::vector<SpaceFile> recorded_spaces(const Journal& journal) {
                                            .timing = trial.timing,
                                            .device = environment.device,
                                            .ceilings = environment.ceilings,
+                                           .compilers = environment.hardware_threads,
                                            .entries = {}},
                                  .environment = environment},
                         .index = {},
@@ -216,6 +217,7 @@ SpaceFile parse_space_file(std::string_view text, std::string_view origin_name) 
                            .timing = read_timing(document.at("timing")),
                            .device = environment.device,
                            .ceilings = environment.ceilings,
+                           .compilers = environment.hardware_threads,
                            .entries = read_entries(document.at("engines"))},
                  .environment = std::move(environment)};
   read_trials(document.at("trials"), reasons, file.space.entries);

@@ -6,7 +6,6 @@
 namespace moetune {
 namespace {
 
-constexpr double kScreeningShare = 0.7;     // of the budget
 constexpr double kLeastGeneration = 4;      // configs
 constexpr double kFarBehind = 1.5;          // of the best screening time: not worth a second look
 constexpr std::size_t kMostSurvivors = 12;  // who are all built at once
@@ -15,7 +14,7 @@ constexpr int kLastRung = 2;
 }  // namespace
 
 std::vector<Proposal> Racing::propose(const Scoreboard& seen, const Allowance& allowance) {
-  if (rung_ == 0 && allowance.spent < kScreeningShare) {
+  if (rung_ == 0 && allowance.spent < screening_share()) {
     std::vector<Proposal> batch;
     for (const std::size_t candidate : screen(seen, generation_size(allowance)))
       batch.push_back({.candidate = candidate});
@@ -27,8 +26,8 @@ std::vector<Proposal> Racing::propose(const Scoreboard& seen, const Allowance& a
 std::size_t Racing::generation_size(const Allowance& allowance) const {
   // What is left is 1 - spent of the budget; what lies beyond the screening share is for the races.
   const double budget = static_cast<double>(allowance.left) / (1 - allowance.spent);
-  const double room = std::min((kScreeningShare - allowance.spent) * budget,
-                               std::max(kScreeningShare * budget / generations(), kLeastGeneration));
+  const double room = std::min((screening_share() - allowance.spent) * budget,
+                               std::max(screening_share() * budget / generations(), kLeastGeneration));
   return std::min(allowance.batch, std::max<std::size_t>(static_cast<std::size_t>(std::ceil(std::min(room, 1e9))), 1));
 }
 

@@ -18,6 +18,8 @@ class Racing : public Strategy {
  protected:
   /// Up to `most` candidates that have not been seen, distinct; none where there is nothing left worth screening.
   virtual std::vector<std::size_t> screen(const Scoreboard& seen, std::size_t most) = 0;
+  /// Of the budget; the rest is for the races.
+  virtual double screening_share() const { return 0.7; }
   /// How many times in all screen() is asked, roughly: more learn more, fewer keep more compilers busy.
   virtual double generations() const { return 4; }
 

@@ -39,6 +39,7 @@ struct RecordedSpace {
   TimingOptions timing;
   DeviceInfo device;
   Ceilings ceilings;
+  int compilers = 1;           ///< that ran at a time: the host's threads
   std::vector<Entry> entries;  ///< each config once
 
   bool operator==(const RecordedSpace&) const = default;

@@ -60,6 +60,7 @@ class ReplaySpace {
   };
 
   StageSpace space_;
+  int compilers_ = 1;
   std::vector<Outcomes> outcomes_;  ///< by candidate
   double optimum_us_ = 0;
   std::size_t optimum_ = 0;

@@ -34,6 +34,18 @@ TEST(Replay, TellsWhenTheLeaderCameNear) {
   EXPECT_DOUBLE_EQ(run.within_1.seconds, std::min(66.0, batches * 64) + 0.25 * static_cast<double>(place));
 }
 
+TEST(Replay, AFewCompilationsTakeNoLessThanOne) {
+  RecordedSpace recorded = record_fake_space(Stage::gate);
+  recorded.compilers = 16;  // so that one alone takes 16 s
+  const ReplaySpace space(recorded, {&fake_engine(), 1});
+  const auto seconds = [&](const char* budget) {
+    return space.run(find_strategy("exhaustive"), {.budget = parse_budget(budget), .noise = 0}, 1).seconds;
+  };
+  EXPECT_DOUBLE_EQ(seconds("1evals"), 16 + 0.25);
+  EXPECT_DOUBLE_EQ(seconds("10evals"), 16 + 10 * 0.25);
+  EXPECT_DOUBLE_EQ(seconds("20evals"), 20 + 20 * 0.25);
+}
+
 TEST(Replay, WhatFailsNeverLeadsButCosts) {
   const TimeModel only_16 = [bowl = small_bowl()](Stage stage, const StageConfig& config) {
     return !config.config.values().empty() && config.config.at("BLOCK_SIZE_M") != 16 ? std::nullopt
