@@ -1,4 +1,4 @@
-#include <filesystem>
+#include <set>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -19,6 +19,20 @@ std::size_t failures(const RecordedSpace& space) {
   return count;
 }
 
+/// All of them as one, whose parts may be of the same space.
+Journal read_together(const std::vector<std::string>& inputs) {
+  Journal together;
+  for (Journal& journal : read_records(inputs).journals) {
+    const std::size_t runs = together.runs.size();
+    for (Journal::Run& run : journal.runs) together.runs.push_back(std::move(run));
+    for (Recorded<Trial>& trial : journal.trials) {
+      trial.run += runs;
+      together.trials.push_back(std::move(trial));
+    }
+  }
+  return together;
+}
+
 class RecordCommand final : public Command {
  public:
   void add_options(CLI::App& app) override {
@@ -36,17 +50,19 @@ class RecordCommand final : public Command {
 
   int run(const Session&) override {
     if (out_.empty()) throw Error("where to? e.g. --out spaces");
-    std::size_t written = 0;
     make_writable_directory(out_);
-    for (const Journal& journal : read_records(inputs_).journals) {
-      for (const SpaceFile& file : recorded_spaces(journal)) {
-        fmt::print("{}\n", write_space_file(out_, file).string());
-        fmt::print(stderr, "  {} of {} legal configs with these values, {} of them failed\n", file.space.entries.size(),
-                   legal_configs(file.space, engines()), failures(file.space));
-        ++written;
-      }
+    std::set<std::string> written;
+    for (const SpaceFile& file : recorded_spaces(read_together(inputs_))) {
+      if (!written.insert(space_file_name(file.space)).second)
+        throw Error(
+            fmt::format("{}: these journals have it of two devices, or timed in two ways: record them one by "
+                        "one, into folders of their own",
+                        space_file_name(file.space)));
+      fmt::print("{}\n", write_space_file(out_, file).string());
+      fmt::print(stderr, "  {} of {} legal configs with these values, {} of them failed\n", file.space.entries.size(),
+                 legal_configs(file.space, engines()), failures(file.space));
     }
-    if (written == 0)
+    if (written.empty())
       throw Error("no journal here has trials of a stage: `moe-tune tune --strategy exhaustive` writes one");
     return 0;
   }

@@ -26,6 +26,18 @@ class Record(moetune.CliTest):
                  if trial["kind"] == "trial" and trial["stage"] == space["stage"] and trial["time"]}
         self.assertTrue({round(row[4], 2) for row in space["trials"] if row[2] == "ok"} <= times)
 
+    def test_journals_of_one_space_are_taken_together(self):
+        header, *lines = (JOURNALS / "journal.jsonl").read_text().splitlines(keepends=True)
+        for name, half in [("one", lines[::2]), ("other", lines[1::2])]:
+            (self.folder / f"{name}.jsonl").write_text(header + "".join(half))
+
+        def configs(*inputs):
+            _, stderr = self.run_tool("record", *inputs, "--out", "spaces")
+            return sum(int(line.split()[0]) for line in stderr.splitlines() if "legal configs" in line)
+        together = configs("one.jsonl", "other.jsonl")
+        self.assertEqual(together, configs(JOURNALS))
+        self.assertLess(configs("one.jsonl"), together)
+
     def test_what_is_missing_is_said(self):
         self.fails("record", JOURNALS, says="--out")
         self.fails("record", "nowhere.jsonl", "--out", "spaces", says="nowhere.jsonl")
