@@ -22,6 +22,7 @@ struct Trial {
   Problem problem;
   Phase phase = Phase::screen;
   std::optional<Stage> stage;  ///< screen: the stage that was timed alone; empty: the whole pipeline
+  int rung = 0;                ///< screen: how closely it was measured; see search/scoreboard.h
   PipelineConfig config;       ///< the pipeline it was verified in
   DataSpec data;
   TimingOptions timing;
@@ -31,6 +32,7 @@ struct Trial {
   std::optional<Verdict> verdict;  ///< there wherever it ran
   std::optional<Summary> time;     ///< there only where verdict->passed
   double wall_s = 0;               ///< time the attempt took
+  double elapsed_s = 0;            ///< since the problem was begun, at its end; 0 where that is not known
 
   bool operator==(const Trial&) const = default;
 };

@@ -307,6 +307,7 @@ Json to_json(const Trial& trial, std::string_view device_id) {
   append(json, to_json(trial.config));
   json["phase"] = name(trial.phase);
   json["stage"] = trial.stage ? Json(name(*trial.stage)) : Json(nullptr);
+  json["rung"] = trial.rung;
   json["data"] = to_json(trial.data);
   json["timing"] = to_json(trial.timing);
   json["outcome"] = name(trial.outcome);
@@ -315,6 +316,7 @@ Json to_json(const Trial& trial, std::string_view device_id) {
   json["verdict"] = trial.verdict ? to_json(*trial.verdict) : Json(nullptr);
   json["time"] = trial.time ? to_json(*trial.time) : Json(nullptr);
   json["wall_s"] = number(trial.wall_s);
+  json["elapsed_s"] = number(trial.elapsed_s);
   json["repro"] = repro_command(trial, device_id);
   return json;
 }
@@ -335,6 +337,8 @@ Trial read_trial(const Field& field) {
   if (const auto stage = field.find("stage")) trial.stage = stage->text_as(parse_stage);
   if (const auto verdict = field.find("verdict")) trial.verdict = read_verdict(*verdict);
   if (const auto time = field.find("time")) trial.time = read_summary(*time);
+  if (const auto rung = field.find("rung")) trial.rung = rung->small_integer();
+  if (const auto elapsed = field.find("elapsed_s")) trial.elapsed_s = elapsed->finite();
   return trial;
 }
 

@@ -69,6 +69,15 @@ Defaults find_defaults(Workbench& bench, Impl impl, const StageSpaces& spaces) {
     if (std::any_of(options.begin(), options.end(), [](const auto& of_stage) { return of_stage.empty(); })) continue;
     for (const PipelineConfig& config : combine(impl, stages, options)) {
       if (bench.should_stop()) return defaults;
+      if (const Trial* known = bench.recall(config, Trial::Phase::screen, std::nullopt)) {
+        bench.adopt(*known);
+        if (known->outcome == Outcome::ok) {
+          defaults.working.push_back({.engine = engine, .config = config, .median_us = known->time.value().median_us});
+          break;
+        }
+        ++defaults.failures[fmt::format("{}: {}", to_string(known->outcome), known->reason)];
+        continue;
+      }
       bench.prepare({&config, 1});
       Attempt attempt = bench.attempt(config, Trial::Phase::screen, std::nullopt);
       if (attempt.is_verified()) {

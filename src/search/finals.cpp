@@ -68,6 +68,15 @@ class Finals {
     ++result_.failures[trial.config.impl][fmt::format("{}: {}", to_string(trial.outcome), trial.reason)];
   }
 
+  /// Whether it failed on this data before: then that stands. Times do not: ranking needs those of all, round by round.
+  bool recall_failure(const PipelineConfig& config) {
+    const Trial* known = bench_.recall(config, Trial::Phase::final, std::nullopt);
+    if (!known || known->outcome == Outcome::ok) return false;
+    bench_.adopt(*known);
+    count_failure(*known);
+    return true;
+  }
+
   std::vector<Entry> enter(const std::vector<std::pair<Impl, std::vector<Finalist>>>& finalists) {
     std::vector<PipelineConfig> configs;
     for (const auto& [impl, of_impl] : finalists)
@@ -77,6 +86,7 @@ class Finals {
     for (const auto& [impl, of_impl] : finalists)
       for (const Finalist& finalist : of_impl) {
         if (bench_.should_stop()) return entries;
+        if (recall_failure(finalist.config)) continue;
         Attempt attempt = bench_.attempt(finalist.config, Trial::Phase::final, std::nullopt);
         if (attempt.is_verified()) {
           entries.push_back({.finalist = finalist, .attempt = std::move(attempt), .measured = {}});
@@ -128,6 +138,7 @@ class Finals {
       for (Entry& entry : of_impl) {
         if (bench_.should_stop()) return last;
         if (has_winner && !entry.finalist.is_default) continue;
+        if (recall_failure(entry.finalist.config)) continue;
         Attempt again = bench_.verify_again(entry.finalist.config, std::move(entry.attempt.pipeline));
         if (again.is_verified()) {
           last.push_back({.finalist = entry.finalist, .attempt = std::move(again), .measured = {}});

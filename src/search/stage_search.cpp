@@ -28,13 +28,15 @@ class StageSearch final : public Measurer {
   }
 
   void measure(const std::vector<Proposal>& batch) override {
+    const std::vector<const Trial*> known = recall(batch);
     std::vector<PipelineConfig> configs;
-    for (const Proposal& proposal : batch) configs.push_back(pipeline_of(proposal));
-    bench_.prepare(configs);
+    for (std::size_t i = 0; i < batch.size(); ++i)
+      if (!known[i]) configs.push_back(pipeline_of(batch[i]));
+    if (!configs.empty()) bench_.prepare(configs);
     if (batch.front().rung == 0)
-      screen(batch);
+      screen(batch, known);
     else
-      race(batch);
+      race(batch, known);
   }
   const Scoreboard& board() const override { return result_.board; }
   const Meter& meter() const override { return meter_; }
@@ -48,10 +50,27 @@ class StageSearch final : public Measurer {
     return config;
   }
 
+  /// What earlier runs know of a batch, null where they do not. Times from common rounds only mean something together:
+  /// unless all are known, none is; failures stand by themselves.
+  std::vector<const Trial*> recall(const std::vector<Proposal>& batch) const {
+    std::vector<const Trial*> known;
+    for (const Proposal& proposal : batch)
+      known.push_back(bench_.recall(pipeline_of(proposal), Trial::Phase::screen, stage_, proposal.rung));
+    if (batch.front().rung > 0 && std::count(known.begin(), known.end(), nullptr) > 0)
+      for (const Trial*& trial : known)
+        if (trial && trial->outcome == Outcome::ok) trial = nullptr;
+    return known;
+  }
+
   /// One after the other, each against the best so far.
-  void screen(const std::vector<Proposal>& batch) {
-    for (const Proposal& proposal : batch) {
+  void screen(const std::vector<Proposal>& batch, const std::vector<const Trial*>& known) {
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      const Proposal& proposal = batch[i];
       if (is_over()) return;
+      if (known[i]) {
+        adopt(proposal, *known[i]);
+        continue;
+      }
       Attempt attempt = bench_.attempt(pipeline_of(proposal), Trial::Phase::screen, stage_);
       if (!attempt.is_verified()) {
         settle(proposal, attempt, std::nullopt);
@@ -65,12 +84,17 @@ class StageSearch final : public Measurer {
   }
 
   /// All at once in interleaved rounds.
-  void race(const std::vector<Proposal>& batch) {
+  void race(const std::vector<Proposal>& batch, const std::vector<const Trial*>& known) {
     std::vector<Proposal> runners;
     std::vector<Attempt> attempts;
-    for (const Proposal& proposal : batch) {
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      const Proposal& proposal = batch[i];
+      if (known[i]) {
+        adopt(proposal, *known[i]);
+        continue;
+      }
       if (is_over()) break;
-      Attempt attempt = bench_.attempt(pipeline_of(proposal), Trial::Phase::screen, stage_);
+      Attempt attempt = bench_.attempt(pipeline_of(proposal), Trial::Phase::screen, stage_, proposal.rung);
       if (attempt.is_verified()) {
         runners.push_back(proposal);
         attempts.push_back(std::move(attempt));
@@ -89,24 +113,30 @@ class StageSearch final : public Measurer {
   }
 
   void settle(const Proposal& proposal, Attempt& attempt, const std::optional<Result<Measurement>>& measured) {
-    meter_.count_trial();
     if (measured)
       bench_.report(attempt, *measured);
     else
       bench_.report(attempt);
-    const Trial& trial = attempt.trial;
+    if (is_fault(attempt.trial.outcome) && !bench_.should_stop()) {
+      attempt.verified.reset();
+      attempt.pipeline.reset();
+      result_.device_lost = !bench_.still_works(host_.of(space_.configs[proposal.candidate].engine).config);
+    }
+    observe(proposal, attempt.trial);
+  }
+
+  void adopt(const Proposal& proposal, const Trial& recalled) {
+    bench_.adopt(recalled);
+    observe(proposal, recalled);
+  }
+
+  void observe(const Proposal& proposal, const Trial& trial) {
+    meter_.count_trial();
     result_.board.add({.candidate = proposal.candidate,
                        .rung = proposal.rung,
                        .outcome = trial.outcome,
                        .median_us = trial.time ? trial.time->median_us : 0});
-    if (trial.outcome != Outcome::ok) {
-      ++result_.failures[fmt::format("{}: {}", to_string(trial.outcome), trial.reason)];
-      if (is_fault(trial.outcome) && !bench_.should_stop()) {
-        attempt.verified.reset();
-        attempt.pipeline.reset();
-        result_.device_lost = !bench_.still_works(host_.of(space_.configs[proposal.candidate].engine).config);
-      }
-    }
+    if (trial.outcome != Outcome::ok) ++result_.failures[fmt::format("{}: {}", to_string(trial.outcome), trial.reason)];
 
     const std::vector<std::size_t> ranked = result_.board.ranked();
     const std::size_t left = std::min(meter_.allowance(1).left, space_.configs.size());

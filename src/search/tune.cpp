@@ -144,7 +144,7 @@ class Tuning {
   }
 
   std::vector<Best> run() {
-    prepare_first_guesses();
+    if (options_.recorded.empty()) prepare_first_guesses();
     for (const Impl impl : options_.impls) {
       if (bench_->should_stop()) return {};
       defaults_.emplace(impl, find_defaults(*bench_, impl, spaces_));
@@ -220,7 +220,7 @@ class Tuning {
       const Defaults& host = *host_of(stage);
       const StageSpace& space = spaces_.at(stage);
       const std::size_t stages_left = to_search.size() - i;
-      const double now = options_.clock();
+      const double now = bench_->now();
       std::optional<double> deadline;
       if (limits_.has_deadline())
         deadline =
@@ -228,7 +228,7 @@ class Tuning {
       const std::optional<std::size_t> limit = limits_.trials_of(space.configs.size(), trials, stages_left);
       Meter meter(limit, deadline,
                   bench_->seconds() / static_cast<double>(std::max<std::size_t>(bench_->reported(), 1)),
-                  options_.clock);
+                  [this] { return bench_->now(); });
       const std::size_t to_come = (stages_left - 1) * std::min(meter.allowance(1).left, space.configs.size()) +
                                   options_.impls.size() * (kJoins + 1);
       const std::unique_ptr<Strategy> strategy = strategy_.make(space, options_.seed);

@@ -34,6 +34,10 @@ struct TuneOptions {
   std::vector<WarmConfig> warm_start;   ///< the nearest of them are tried before the engines' guesses
   std::map<Stage, StageConfig> pinned;  ///< these stages are not searched
   Ceilings ceilings;
+  /// Trials of this problem from before, with these options: where the search asks for one again, its outcome is taken
+  /// and nothing is built or measured. What was measured in common rounds is taken whole or not at all. Their time
+  /// counts.
+  std::vector<Trial> recorded;
   double mac_budget = 2e9;  ///< multiply-adds that a reference may cost
   Clock clock = steady_seconds;
   Rest rest = sleep_seconds;
@@ -68,7 +72,7 @@ class TuneEvents {
  public:
   virtual ~TuneEvents() = default;
   virtual void on_plan(const Problem&, const TunePlan&) {}
-  virtual void on_trial(const Trial&) {}  ///< a journal line
+  virtual void on_trial(const Trial&) {}  ///< a journal line; not for those that were recorded before
   virtual void on_progress(const TuneProgress&) {}
   /// The implementation has no best config; the text says what failed most often.
   virtual void on_failure(const Problem&, Impl, const std::string&) {}

@@ -1,5 +1,6 @@
 #include "search/workbench.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -13,6 +14,7 @@ Workbench::Workbench(Device& device, const Problem& problem, std::vector<Impl> i
       options_(options),
       events_(events),
       start_s_(start_s),
+      memory_(options.recorded),
       workload_(device.load(problem, {.fill = Fill::random, .seed = options.seed})) {
   begin_references();
 }
@@ -58,15 +60,31 @@ void Workbench::prepare(std::span<const PipelineConfig> configs) {
   for (const auto& stage : stages) compile_s_.emplace(stage, each_s);
 }
 
-Attempt Workbench::attempt(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage) {
+Trial Workbench::describe(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage,
+                          int rung) const {
+  return {.problem = problem_,
+          .phase = phase,
+          .stage = stage,
+          .rung = rung,
+          .config = config,
+          .data = data(),
+          .timing = options_.timing};
+}
+
+const Trial* Workbench::recall(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage,
+                               int rung) const {
+  return memory_.find(describe(config, phase, stage, rung));
+}
+
+void Workbench::adopt(const Trial& recalled) {
+  ++reported_;
+  recalled_s_ += std::max(0.0, recalled.elapsed_s - seconds());
+}
+
+Attempt Workbench::attempt(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage, int rung) {
   references_.wait();
   reroute(0);
-  Attempt attempt{.trial = {.problem = problem_,
-                            .phase = phase,
-                            .stage = stage,
-                            .config = config,
-                            .data = data(),
-                            .timing = options_.timing}};
+  Attempt attempt{.trial = describe(config, phase, stage, rung)};
   for (const auto& each : config.stages)
     if (const auto prepared = compile_s_.find(each); prepared != compile_s_.end())
       attempt.trial.compile_s += std::exchange(prepared->second, 0);
@@ -85,12 +103,7 @@ Attempt Workbench::attempt(const PipelineConfig& config, Trial::Phase phase, std
 Attempt Workbench::verify_again(const PipelineConfig& config, std::unique_ptr<Pipeline> pipeline) {
   references_.wait();
   reroute(0);
-  Attempt attempt{.trial = {.problem = problem_,
-                            .phase = Trial::Phase::final,
-                            .config = config,
-                            .data = data(),
-                            .timing = options_.timing},
-                  .pipeline = std::move(pipeline)};
+  Attempt attempt{.trial = describe(config, Trial::Phase::final, std::nullopt, 0), .pipeline = std::move(pipeline)};
   const double start = options_.clock();
   verify_attempt(attempt);
   attempt.trial.wall_s = options_.clock() - start;
@@ -126,6 +139,7 @@ void Workbench::report(Attempt& attempt, const Result<Measurement>& measured) {
 
 void Workbench::report(Attempt& attempt) {
   ++reported_;
+  attempt.trial.elapsed_s = seconds();
   events_.on_trial(attempt.trial);
 }
 

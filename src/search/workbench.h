@@ -9,6 +9,7 @@
 #include "measure/sampler.h"
 #include "measure/trial.h"
 #include "measure/verify.h"
+#include "search/memory.h"
 #include "search/tune.h"
 
 namespace moetune {
@@ -39,8 +40,13 @@ class Workbench {
   /// Compiles ahead what the attempts to come need. The time it took is divided among the configs that it was new for,
   /// and becomes part of the first trial of each.
   void prepare(std::span<const PipelineConfig> configs);
+  /// What this attempt came to in an earlier run; null where it is not known.
+  const Trial* recall(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage, int rung = 0) const;
+  /// Takes a recalled trial for one just made: it counts, and so does its time.
+  void adopt(const Trial& recalled);
+
   /// Builds a pipeline and verifies it. `stage` is the one that is going to be timed; none for the whole.
-  Attempt attempt(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage);
+  Attempt attempt(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage, int rung = 0);
   /// Verifies a pipeline built before on the data there is now.
   Attempt verify_again(const PipelineConfig& config, std::unique_ptr<Pipeline> pipeline);
   /// Whether `config`, which has worked before, still does. Not a trial.
@@ -54,7 +60,9 @@ class Workbench {
 
   /// Over the draws of a random routing. Attempts are made at the first.
   SamplingContext sampling();
-  double seconds() const { return options_.clock() - start_s_; }  ///< since the problem was begun
+  /// The clock of the options, moved on by what recalled trials took.
+  double now() const { return options_.clock() + recalled_s_; }
+  double seconds() const { return now() - start_s_; }  ///< since the problem was begun
   std::size_t reported() const { return reported_; }
   bool should_stop() const { return events_.should_stop(); }
 
@@ -66,6 +74,7 @@ class Workbench {
   const DataSpec& data() const { return workload_->data(); }
 
  private:
+  Trial describe(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage, int rung) const;
   using References = std::map<Impl, ReferenceRows>;
   void begin_references();
   const ReferenceRows& reference(Impl impl) { return references_.get().at(impl); }
@@ -78,6 +87,8 @@ class Workbench {
   const TuneOptions& options_;
   TuneEvents& events_;
   double start_s_;
+  Memory memory_;
+  double recalled_s_ = 0;
   std::unique_ptr<Workload> workload_;
   std::shared_future<References> references_;  ///< of the data there is now; after the workload, whose routing it reads
   int draw_ = 0;

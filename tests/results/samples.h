@@ -65,6 +65,7 @@ inline Trial sample_trial() {
   return {.problem = sample_problem(),
           .phase = Trial::Phase::screen,
           .stage = Stage::gate,
+          .rung = 1,
           .config = sample_pipeline(Impl::merged),
           .data = {.fill = Fill::random, .seed = 18446744073709551615ull},
           .timing = {.cache = CacheState::warm, .launch = LaunchMode::stream},
@@ -73,7 +74,8 @@ inline Trial sample_trial() {
           .compile_s = 0.0625,
           .verdict = sample_verdict(),
           .time = sample_summary(123.456),
-          .wall_s = 0.25};
+          .wall_s = 0.25,
+          .elapsed_s = 12.5};
 }
 
 inline Best sample_best(Impl impl = Impl::merged, double median_us = 160) {
