@@ -1,107 +1,39 @@
 #include <algorithm>
-#include <chrono>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/hash.h"
 #include "cli/ceilings_cache.h"
 #include "cli/command.h"
 #include "cli/config_options.h"
 #include "cli/interrupt.h"
+#include "cli/option_values.h"
 #include "cli/output.h"
 #include "cli/problem_options.h"
 #include "cli/progress.h"
 #include "cli/run_options.h"
 #include "cli/search_options.h"
+#include "cli/tune_run.h"
 #include "report/answer.h"
 #include "report/exporters.h"
-#include "results/best_file.h"
-#include "results/journal.h"
+#include "results/past.h"
+#include "results/repro.h"
 #include "search/tune.h"
 
 namespace moetune {
 namespace {
 
-/// Journals what happens, shows how far it has come, and listens for Ctrl-C.
-class TuneRun final : public TuneEvents {
- public:
-  TuneRun(JournalWriter& journal, Progress& progress, std::size_t problems, bool verbose)
-      : journal_(journal), progress_(progress), problems_(problems), verbose_(verbose) {}
-
-  void begin(std::size_t index) { index_ = index; }
-  void add_bests(const std::vector<Best>& bests) {
-    for (const Best& best : bests) {
-      journal_.add(best);
-      seen_.bests.push_back({.record = best, .run = 0, .line = 0});
-    }
-  }
-
-  void on_plan(const Problem&, const TunePlan& plan) override {
-    for (const TunePlan::StagePlan& stage : plan.stages) {
-      if (stage.pinned) {
-        progress_.note(fmt::format("  {}: pinned", to_string(stage.stage)));
-        continue;
-      }
-      std::string line = fmt::format("  {}: {} configs", to_string(stage.stage), stage.legal);
-      std::size_t rejected = 0;
-      for (const auto& [reason, count] : stage.rejected) rejected += count;
-      if (rejected > 0) line += fmt::format(" ({} more cannot run here)", rejected);
-      if (stage.trials) line += fmt::format(", at most {} trials", *stage.trials);
-      progress_.note(line);
-      for (const std::string& passed_over : stage.passed_over) progress_.note("    " + passed_over);
-      if (!verbose_) continue;
-      for (const auto& [reason, count] : stage.rejected) progress_.note(fmt::format("    {} {}", count, reason));
-    }
-    if (plan.seconds > 0)
-      progress_.note(fmt::format("  strategy {}, at most {}", plan.strategy, format_duration(plan.seconds)));
-  }
-
-  void on_trial(const Trial& trial) override {
-    journal_.add(trial);
-    seen_.trials.push_back({.record = trial, .run = 0, .line = 0});
-  }
-
-  void on_progress(const TuneProgress& progress) override {
-    const double here = progress.expected > 0
-                            ? std::min(1.0, static_cast<double>(progress.done) / static_cast<double>(progress.expected))
-                            : 0;
-    std::string text = progress.phase;
-    if (problems_ > 1) text = fmt::format("problem {} of {}: {}", index_ + 1, problems_, text);
-    if (progress.best_us) text += fmt::format(", best {:.1f} µs {}", *progress.best_us, progress.best_label);
-    progress_.update((static_cast<double>(index_) + here) / static_cast<double>(problems_), text);
-  }
-
-  void on_failure(const Problem& problem, Impl impl, const std::string& reason) override {
-    progress_.clear();
-    warn(fmt::format("{}: {} has no working config: {}", to_line(problem), to_string(impl), reason));
-    without_config_ = true;
-  }
-
-  bool should_stop() override { return InterruptGuard::interrupted(); }
-
-  bool without_config() const { return without_config_; }
-  std::size_t trials() const { return seen_.trials.size(); }
-  /// What this run found.
-  Report report(const Environment& environment) {
-    seen_.runs = {{.id = journal_.run(), .environment = environment}};
-    return make_report({&seen_, 1}, {});
-  }
-
- private:
-  JournalWriter& journal_;
-  Progress& progress_;
-  std::size_t problems_;
-  bool verbose_;
-  std::size_t index_ = 0;
-  bool without_config_ = false;
-  Journal seen_;
-};
+/// Options that do not change what is found.
+constexpr std::string_view kFreeOptions[] = {"--help",  "--device",  "--out",   "--json",
+                                             "--quiet", "--verbose", "--resume"};
 
 class TuneCommand final : public Command {
  public:
   void add_options(CLI::App& app) override {
+    app_ = &app;
     problems_.add_to(app);
     impls_.add_to(app);
     device_.add_to(app);
@@ -112,6 +44,10 @@ class TuneCommand final : public Command {
     app.add_option("--out", out_, "Folder for journal, best configs and report (moe-tune-results/<device>)")
         ->group("Output")
         ->type_name("DIR");
+    app.add_flag("--resume", resume_,
+                 "Go on with the last tuning in the folder, which had the same options, where it ended or was killed; "
+                 "begin where there is none")
+        ->group("Output");
     app.add_option("--json", json_, "Also write all results as JSON; '-' prints it in place of the table")
         ->group("Output")
         ->type_name("FILE");
@@ -133,6 +69,12 @@ class TuneCommand final : public Command {
   int run(const Session& session) override;
 
  private:
+  /// What a later --resume compares itself with.
+  TuningKey describe(const std::vector<Problem>& problems) const;
+  /// Prints and writes what was found. Returns the exit code.
+  int conclude(const TuneRun& run, const Session& session) const;
+
+  CLI::App* app_ = nullptr;
   ProblemOptions problems_;
   ImplOptions impls_;
   DeviceOptions device_;
@@ -141,7 +83,7 @@ class TuneCommand final : public Command {
   TimingFlags timing_;
   SearchOptions search_;
   std::string out_, json_;
-  bool quiet_ = false, verbose_ = false;
+  bool resume_ = false, quiet_ = false, verbose_ = false;
 };
 
 int TuneCommand::run(const Session& session) {
@@ -166,47 +108,50 @@ int TuneCommand::run(const Session& session) {
       out_.empty() ? default_results_folder(device->info()) : std::filesystem::path(out_);
   make_writable_directory(folder);
   options.ceilings = find_ceilings(*device, false, [&](std::string_view line) { progress.note(line); });
-  const Environment environment = describe_environment(device->info(), options.ceilings, session.command);
-  JournalWriter journal(folder / "journal.jsonl", environment);
+  const TuningKey tuning = describe(problems);
+  std::optional<Past> past;
+  if (resume_) past = read_past(folder / "journal.jsonl", tuning.options);
   progress.note(fmt::format("tuning {} problem{} on {} ({}), ceilings {:.0f} GB/s and {:.1f} TFLOP/s; results in {}",
                             problems.size(), problems.size() == 1 ? "" : "s", device->info().name, device->info().id,
                             options.ceilings.read_bytes_per_s * 1e-9, options.ceilings.matrix_flops_per_s * 1e-12,
                             folder.string()));
+  if (past)
+    progress.note(fmt::format("going on after {} trials and {} problems", past->trials(), past->journal.done.size()));
+  else if (resume_)
+    progress.note("nothing to go on with: beginning");
 
   const InterruptGuard interrupts;
-  TuneRun run(journal, progress, problems.size(), verbose_);
-  const auto start = std::chrono::steady_clock::now();
-  int exit_code = 0;
-  double best_share = 0;
-  for (std::size_t i = 0; i < problems.size() && !InterruptGuard::interrupted(); ++i) {
-    const Problem& problem = problems[i];
-    run.begin(i);
-    progress.note(to_line(problem));
-    if (budget) {
-      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      options.budget = share_of(*budget, seconds, run.trials(), problems.size() - i);
-    }
+  TuneRun run({.problems = problems, .budget = budget, .folder = folder, .tuning = tuning}, std::move(past), progress,
+              session.command, verbose_);
+  TuneRun::Device& events = run.add_device(device->info(), options.ceilings);
+  while (std::optional<TuneTask> task = events.next()) {
+    options.budget = task->budget;
+    options.recorded = std::move(task->recorded);
     try {
-      const std::vector<Best> bests = tune_problem(*device, problem, options, run);
-      run.add_bests(bests);
-      for (const Best& best : bests) {
-        best_share = std::max(best_share, best.roofline_fraction());
-        write_best_file(folder / "best", {.best = best, .environment = environment});
-      }
+      events.finish(tune_problem(*device, task->problem, options, events));
     } catch (const Error& error) {
-      progress.clear();
-      warn(fmt::format("{}: {}", to_line(problem), error.what()));
-      exit_code = static_cast<int>(error.code());
+      events.give_up(error);
     }
   }
   progress.clear();
+  return conclude(run, session);
+}
 
-  const Report report = run.report(environment);
+TuningKey TuneCommand::describe(const std::vector<Problem>& problems) const {
+  TuningKey tuning{.id = new_tuning_id(), .options = option_values(*app_, kFreeOptions)};
+  Digest digest;  // of what the options' files hold
+  for (const Problem& problem : problems) digest.add(to_line(problem));
+  tuning.options["problems"] = digest.hex();
+  return tuning;
+}
+
+int TuneCommand::conclude(const TuneRun& run, const Session& session) const {
+  const Report report = run.report();
   if (!report.rows.empty()) {
     // The folder's report covers every run in its journal, not only this one.
-    const Journal all = read_journal(journal.path());
+    const Journal all = read_journal(run.folder() / "journal.jsonl");
     for (const std::string& warning : all.warnings) warn(warning);
-    write_file_atomically(folder / "report.md", to_markdown(make_report({&all, 1}, {})));
+    write_file_atomically(run.folder() / "report.md", to_markdown(make_report({&all, 1}, {})));
   }
   const bool json_on_stdout = json_ == "-";
   if (!json_.empty()) write_output(json_, to_json_text(report));
@@ -215,17 +160,21 @@ int TuneCommand::run(const Session& session) {
   std::fflush(stdout);
 
   constexpr double kNoise = 0.05;
+  double best_share = 0;
+  for (const ReportRow& row : report.rows) best_share = std::max(best_share, row.best.roofline_fraction());
   if (best_share > 1 + kNoise)
     warn(
         fmt::format("{:.2f} of the roofline was reached: the ceilings are too low, measured perhaps while the machine "
                     "was busy; `moe-tune doctor --measure` measures them again",
                     best_share));
   if (InterruptGuard::interrupted()) {
-    warn(fmt::format("interrupted; what was found is in {}", folder.string()));
+    std::string again;
+    for (const std::string& word : session.command) again += shell_quote(word) + " ";
+    warn(fmt::format("interrupted; what was found is in {}; go on with: {}{}", run.folder().string(), again,
+                     resume_ ? "" : "--resume"));
     return kInterruptedExitCode;
   }
-  if (exit_code == 0 && run.without_config()) exit_code = static_cast<int>(ExitCode::wrong_result);
-  return exit_code;
+  return run.exit_code();
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <random>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -25,6 +26,13 @@ constexpr std::string_view kSchema = "moe-tune/journal";
   throw Error(fmt::format("cannot write the journal '{}': {}", path.string(), std::strerror(errno)));
 }
 
+/// When it began, the process, and a count: a process may write for several devices.
+std::string new_run_id(const Environment& environment) {
+  static int count = 0;
+  const std::string id = fmt::format("{}-{}", environment.created, getpid());
+  return count++ == 0 ? id : fmt::format("{}.{}", id, count);
+}
+
 /// A line of JSON. Bytes that are no UTF-8 (in a path, say) are replaced rather than thrown over.
 std::string to_line_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -34,6 +42,31 @@ Json record(std::string_view kind, std::string_view run, Json fields) {
   Json json{{"kind", kind}, {"run", run}};
   for (auto& [key, value] : fields.items()) json[key] = std::move(value);
   return json;
+}
+
+Json to_json(const TuningKey& tuning) {
+  Json options = Json::object();
+  for (const auto& [key, value] : tuning.options) options[key] = value;
+  return {{"id", tuning.id}, {"options", std::move(options)}};
+}
+
+TuningKey read_tuning(const Field& field) {
+  TuningKey tuning{.id = field.at("id").text(), .options = {}};
+  for (const auto& [key, value] : field.at("options").members()) tuning.options.emplace(key, value.text());
+  return tuning;
+}
+
+Json to_json(const Done& done) {
+  Json failures = Json::object();
+  for (const auto& [impl, reason] : done.failures) failures[std::string(to_string(impl))] = reason;
+  return {{"problem", to_json(done.problem)}, {"seconds", done.seconds}, {"failures", std::move(failures)}};
+}
+
+Done read_done(const Field& field) {
+  Done done{.problem = read_problem(field.at("problem")), .seconds = field.at("seconds").finite(), .failures = {}};
+  for (const auto& [impl, reason] : field.at("failures").members())
+    done.failures.emplace(reason.located([&name = impl] { return parse_impl(name); }), reason.text());
+  return done;
 }
 
 /// Throws Error unless this is a journal's first line.
@@ -55,15 +88,21 @@ void check_first_line(std::string_view line, const Origin& origin) {
 
 }  // namespace
 
-JournalWriter::JournalWriter(const std::filesystem::path& path, const Environment& environment)
-    : path_(path), run_(fmt::format("{}-{}", environment.created, getpid())), device_id_(environment.device.id) {
+std::string new_tuning_id() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}", random(), random());
+}
+
+JournalWriter::JournalWriter(const std::filesystem::path& path, const Environment& environment,
+                             const std::optional<TuningKey>& tuning)
+    : path_(path), run_(new_run_id(environment)), device_id_(environment.device.id) {
   if (path.has_parent_path()) make_writable_directory(path.parent_path());
   file_ = open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (file_ < 0) fail(path_);
   try {
-    std::string header = to_line_of(
-        record("header", run_,
-               {{"schema", kSchema}, {"schema_version", kSchemaVersion}, {"environment", to_json(environment)}}));
+    Json fields{{"schema", kSchema}, {"schema_version", kSchemaVersion}, {"environment", to_json(environment)}};
+    if (tuning) fields["tuning"] = to_json(*tuning);
+    std::string header = to_line_of(record("header", run_, std::move(fields)));
     struct stat status {};
     if (fstat(file_, &status) != 0) fail(path_);
     if (S_ISREG(status.st_mode) && status.st_size > 0) {
@@ -89,9 +128,16 @@ JournalWriter::~JournalWriter() {
 
 void JournalWriter::write_line(std::string line) {
   const ssize_t written = write(file_, line.data(), line.size());
-  if (written == static_cast<ssize_t>(line.size())) return;
-  if (written >= 0) errno = ENOSPC;
-  fail(path_);
+  if (written != static_cast<ssize_t>(line.size())) {
+    if (written >= 0) errno = ENOSPC;
+    fail(path_);
+  }
+  if (std::chrono::steady_clock::now() - synced_ >= std::chrono::seconds(1)) sync();
+}
+
+void JournalWriter::sync() {
+  fdatasync(file_);
+  synced_ = std::chrono::steady_clock::now();
 }
 
 void JournalWriter::add(const Trial& trial) {
@@ -100,7 +146,14 @@ void JournalWriter::add(const Trial& trial) {
 
 void JournalWriter::add(const Best& best) {
   write_line(to_line_of(record("best", run_, to_json(best, device_id_))));
-  fdatasync(file_);
+  sync();
+}
+
+void JournalWriter::add(std::span<const Best> bests, const Done& done) {
+  std::string lines;
+  for (const Best& best : bests) lines += to_line_of(record("best", run_, to_json(best, device_id_)));
+  write_line(lines + to_line_of(record("done", run_, to_json(done))));
+  sync();
 }
 
 Journal parse_journal(std::string_view text, std::string_view origin_name) {
@@ -124,16 +177,19 @@ Journal parse_journal(std::string_view text, std::string_view origin_name) {
       const std::string run = fields.at("run").text();
       if (kind == "header") {
         check_schema(fields, kSchema);
-        journal.runs.push_back({.id = run, .environment = read_environment(fields.at("environment"))});
+        journal.runs.push_back({.id = run, .environment = read_environment(fields.at("environment")), .tuning = {}});
+        if (const auto tuning = fields.find("tuning")) journal.runs.back().tuning = read_tuning(*tuning);
         continue;
       }
-      if (kind != "trial" && kind != "best") continue;  // of a later minor version
+      if (kind != "trial" && kind != "best" && kind != "done") continue;  // of a later minor version
       const auto found =
           std::find_if(journal.runs.rbegin(), journal.runs.rend(), [&](auto& each) { return each.id == run; });
       if (found == journal.runs.rend()) fields.at("run").fail("has no header before this line");
       const auto index = static_cast<std::size_t>(journal.runs.rend() - found) - 1;
       if (kind == "trial")
         journal.trials.push_back({read_trial(fields), index, origin.line});
+      else if (kind == "done")
+        journal.done.push_back({read_done(fields), index, origin.line});
       else
         journal.bests.push_back({read_best(fields), index, origin.line});
     } catch (const Error& error) {

@@ -132,7 +132,8 @@ class Tune(CliTest):
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 130, stderr)
-        self.assertIn("interrupted; what was found is in out", stderr)
+        self.assertIn("interrupted; what was found is in out; go on with: ", stderr)
+        self.assertRegex(stderr.splitlines()[-1], r"--problem M=64,K=1024,N1=1024,E=8,topk=2 .* --out out --resume$")
         self.assertGreater(len([record for record in self.records() if record["kind"] == "trial"]), 3)
 
     def test_kill_loses_at_most_the_trial_in_flight(self):

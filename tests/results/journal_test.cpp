@@ -41,6 +41,25 @@ TEST(Journal, RoundTrips) {
   EXPECT_EQ(journal.bests[0].record, sample_best());
 }
 
+TEST(Journal, SaysWhichTuningARunIsPartOfAndWhatItHasDone) {
+  TemporaryFolder folder;
+  const auto path = folder / "journal.jsonl";
+  const TuningKey tuning{.id = new_tuning_id(), .options = {{"--seed", "1"}, {"--M", "1,16"}}};
+  const Done done{.problem = sample_problem(), .seconds = 12.5, .failures = {{Impl::merged, "too many registers"}}};
+  JournalWriter(path, sample_environment(), tuning).add(std::vector{sample_best(Impl::three_kernel)}, done);
+  { JournalWriter another(path, sample_environment()); }
+  const Journal journal = read_journal(path);
+  EXPECT_TRUE(journal.warnings.empty());
+  ASSERT_EQ(journal.runs.size(), 2u);
+  EXPECT_NE(journal.runs[0].id, journal.runs[1].id);
+  EXPECT_EQ(journal.runs[0].tuning, tuning);
+  EXPECT_FALSE(journal.runs[1].tuning);
+  ASSERT_EQ(journal.done.size(), 1u);
+  EXPECT_EQ(journal.done[0].record, done);
+  ASSERT_EQ(journal.bests.size(), 1u);
+  EXPECT_NE(new_tuning_id(), new_tuning_id());
+}
+
 TEST(Journal, EveryLineIsThereAsSoonAsItIsAdded) {
   TemporaryFolder folder;
   const auto path = folder / "journal.jsonl";

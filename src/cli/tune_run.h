@@ -1,0 +1,104 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "cli/progress.h"
+#include "report/report.h"
+#include "results/past.h"
+#include "search/budget.h"
+#include "search/tune.h"
+
+namespace moetune {
+
+/// What a tuning is to find out, and where it writes.
+struct TuneGoal {
+  std::vector<Problem> problems;
+  std::optional<Budget> budget;  ///< of the whole run
+  std::filesystem::path folder;
+  TuningKey tuning;
+};
+
+/// A problem to be tuned, with what was recorded of it before.
+struct TuneTask {
+  std::size_t index = 0;  ///< into TuneGoal::problems
+  Problem problem;
+  std::optional<Budget> budget;  ///< of this problem
+  std::vector<Trial> recorded;
+};
+
+/// One tuning, whoever drives its devices: hands out the problems, journals what happens, shows how far it has come and
+/// keeps what was found.
+class TuneRun {
+ public:
+  /// A device of the run: takes what happens on it into the journal.
+  class Device;
+
+  /// `past`: what is gone on with; its problems that are done are not handed out again. `command`: of the journal's
+  /// headers.
+  TuneRun(TuneGoal goal, std::optional<Past> past, Progress& progress, std::vector<std::string> command, bool verbose);
+  ~TuneRun();
+
+  /// Takes a device in and writes its header. Throws Error where it is not what the past was measured on.
+  Device& add_device(const DeviceInfo& info, const Ceilings& ceilings);
+
+  const std::filesystem::path& folder() const { return goal_.folder; }
+  /// An implementation has no working config; a problem failed (then with this exit code).
+  int exit_code() const { return exit_code_; }
+  /// What was found, in the past and now.
+  Report report() const;
+
+ private:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  void show();
+
+  TuneGoal goal_;
+  std::optional<Past> past_;
+  Progress& progress_;
+  std::vector<std::string> command_;
+  bool verbose_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::vector<std::size_t> waiting_;  ///< indices into goal_.problems, the next one last
+  std::size_t done_ = 0;              ///< problems, failed ones included
+  double done_before_s_ = 0;          ///< what those took that were done in the past
+  int exit_code_ = 0;
+  Journal seen_;
+  std::vector<std::unique_ptr<Device>> devices_;
+};
+
+class TuneRun::Device final : public TuneEvents {
+ public:
+  Device(TuneRun& run, const Environment& environment);
+
+  /// The next problem for this device; nothing where none is left.
+  std::optional<TuneTask> next();
+  /// The problem came to its end.
+  void finish(const std::vector<Best>& bests);
+  /// The problem could not be tuned.
+  void give_up(const Error& error);
+
+  void on_plan(const Problem& problem, const TunePlan& plan) override;
+  void on_trial(const Trial& trial) override;
+  void on_progress(const TuneProgress& progress) override;
+  void on_failure(const Problem& problem, Impl impl, const std::string& reason) override;
+  bool should_stop() override;
+
+ private:
+  friend class TuneRun;
+
+  TuneRun& run_;
+  Environment environment_;
+  JournalWriter journal_;
+  std::size_t index_in_seen_;
+  TuneTask task_;
+  double task_seconds_ = 0;
+  std::map<Impl, std::string> failures_;
+  TuneProgress progress_;
+};
+
+}  // namespace moetune
