@@ -97,6 +97,9 @@ class Device {
 
   /// Makes the inputs on the device. Throws Error saying how much is needed and how much there is, before allocating.
   virtual std::unique_ptr<Workload> load(const Problem& problem, const DataSpec& data) = 0;
+
+  /// Whether a fault has taken the device away from this process: whatever it is asked for from then on fails.
+  virtual bool is_lost() const { return false; }
 };
 
 /// "auto", "cpu", "cuda:N". auto is the first GPU that can be used, else the CPU. Throws Error (exit code no_device

@@ -1,3 +1,4 @@
+#include <csignal>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -125,6 +126,7 @@ void fail_unknown_argument(const CLI::App& app, const std::string& argument) {
 }
 
 int run_command_line(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error like a full disk
   try {
     return parse_and_run(argc, argv);
   } catch (const Error& error) {

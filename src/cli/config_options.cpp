@@ -8,7 +8,6 @@
 #include <CLI/CLI.hpp>
 
 #include "base/error.h"
-#include "base/resources.h"
 #include "cli/axis.h"
 #include "cli/near_names.h"
 #include "results/repro.h"
@@ -31,11 +30,6 @@ bool has_axis(const SearchSpace& space, std::string_view name) {
 }
 
 }  // namespace
-
-SearchSpace search_space_of(const Engine& engine) {
-  const std::string path = fmt::format("search_spaces/{}.json", engine.name);
-  return parse_search_space(resource(path), path);
-}
 
 void StageConfigOptions::add_to(CLI::App& app, const char* text) {
   app.add_option("--config", configs, text)

@@ -19,10 +19,14 @@ void DeviceOptions::add_to(CLI::App& app) {
 
 std::unique_ptr<Device> DeviceOptions::open(bool quiet) const {
   auto device = open_device(id);
-  if (id == "auto" && !quiet)
-    fmt::print(stderr, "device: {} ({}){}\n", device->info().name, device->info().id,
-               device->info().backend == Backend::cpu ? ", as there is no usable GPU; `moe-tune doctor` says why" : "");
+  tell_choice(device->info(), quiet);
   return device;
+}
+
+void DeviceOptions::tell_choice(const DeviceInfo& chosen, bool quiet) const {
+  if (id == "auto" && !quiet)
+    fmt::print(stderr, "device: {} ({}){}\n", chosen.name, chosen.id,
+               chosen.backend == Backend::cpu ? ", as there is no usable GPU; `moe-tune doctor` says why" : "");
 }
 
 void add_seed_option(CLI::App& app, std::uint64_t& seed) {

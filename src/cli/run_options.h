@@ -21,6 +21,8 @@ struct DeviceOptions {
   void add_to(CLI::App& app);
   /// Opens it. `auto` is said on stderr, with what was chosen, unless `quiet`.
   std::unique_ptr<Device> open(bool quiet) const;
+  /// What open() says of `auto`.
+  void tell_choice(const DeviceInfo& chosen, bool quiet) const;
 };
 
 /// --seed

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <csignal>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -6,6 +7,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
+#include "base/subprocess.h"
 #include "cli/ceilings_cache.h"
 #include "cli/command.h"
 #include "cli/config_options.h"
@@ -17,6 +19,9 @@
 #include "cli/run_options.h"
 #include "cli/search_options.h"
 #include "cli/tune_run.h"
+#include "isolation/in_process.h"
+#include "isolation/supervisor.h"
+#include "isolation/worker.h"
 #include "report/answer.h"
 #include "report/exporters.h"
 #include "results/past.h"
@@ -27,8 +32,8 @@ namespace moetune {
 namespace {
 
 /// Options that do not change what is found.
-constexpr std::string_view kFreeOptions[] = {"--help",  "--device",  "--out",   "--json",
-                                             "--quiet", "--verbose", "--resume"};
+constexpr std::string_view kFreeOptions[] = {"--help",    "--device", "--out",       "--json",         "--quiet",
+                                             "--verbose", "--resume", "--isolation", "--trial-timeout"};
 
 class TuneCommand final : public Command {
  public:
@@ -41,6 +46,20 @@ class TuneCommand final : public Command {
     pinned_.add_to(app, "Pin a stage to one config, so that it is not searched; may be repeated");
     search_.add_to(app);
     timing_.add_to(app);
+    app.add_option(
+           "--isolation", isolation_,
+           "on: a process of its own drives the device, and a config that crashes, hangs or breaks it costs only "
+           "its own trial; off: all in this process, for debuggers and profilers")
+        ->group("Isolation")
+        ->type_name("on|off")
+        ->capture_default_str();
+    app.add_option("--trial-timeout", trial_timeout_,
+                   "A config hangs where it is silent for so many seconds, and 100 times what a run takes at the "
+                   "roofline")
+        ->group("Isolation")
+        ->type_name("S")
+        ->capture_default_str();
+    app.add_flag("--worker", worker_)->group("");  // for the processes that drive devices
     app.add_option("--out", out_, "Folder for journal, best configs and report (moe-tune-results/<device>)")
         ->group("Output")
         ->type_name("DIR");
@@ -69,12 +88,19 @@ class TuneCommand final : public Command {
   int run(const Session& session) override;
 
  private:
+  /// Reads those options that need no device.
+  void check_options();
+  TuneOptions options_for(Device& device, const std::function<void(std::string_view)>& note) const;
+  /// Serves as the process that drives a device.
+  int work() const;
+  std::unique_ptr<Driver> start_driver(const Session& session, const std::function<void(std::string_view)>& note) const;
   /// What a later --resume compares itself with.
   TuningKey describe(const std::vector<Problem>& problems) const;
   /// Prints and writes what was found. Returns the exit code.
   int conclude(const TuneRun& run, const Session& session) const;
 
   CLI::App* app_ = nullptr;
+  TuneOptions options_;
   ProblemOptions problems_;
   ImplOptions impls_;
   DeviceOptions device_;
@@ -82,59 +108,91 @@ class TuneCommand final : public Command {
   StageConfigOptions pinned_;
   TimingFlags timing_;
   SearchOptions search_;
-  std::string out_, json_;
-  bool resume_ = false, quiet_ = false, verbose_ = false;
+  std::string out_, json_, isolation_ = "on";
+  double trial_timeout_ = Patience{}.seconds;
+  bool worker_ = false, resume_ = false, quiet_ = false, verbose_ = false;
 };
 
 int TuneCommand::run(const Session& session) {
   // Everything that can be wrong with the command line is found before a device is opened.
   const std::vector<Problem> problems = problems_.problems("tune");
-  TuneOptions options;
-  options.impls = impls_.impls();
-  options.seed = timing_.seed;
-  options.timing = timing_.timing();
-  search_.apply_to(options);
-  options.pinned = pinned_.parse();
   const std::optional<Budget> budget = search_.run_budget();
-
-  const auto device = device_.open(quiet_);
-  const SpaceOptions::Spaces spaces = spaces_.spaces(device->info());
-  options.engines = spaces.engines;
-  options.spaces = spaces.by_engine;
-  options.stage_spaces = spaces.by_stage;
+  check_options();
+  if (worker_) return work();
 
   Progress progress(Progress::kind_for_stderr(quiet_));
-  const std::filesystem::path folder =
-      out_.empty() ? default_results_folder(device->info()) : std::filesystem::path(out_);
+  const auto note = [&](std::string_view line) { progress.note(line); };
+  std::unique_ptr<Driver> driver = start_driver(session, note);
+  const DeviceInfo& device = driver->opened().front().device;
+  const Ceilings& ceilings = driver->opened().front().ceilings;
+  device_.tell_choice(device, quiet_);
+
+  const std::filesystem::path folder = out_.empty() ? default_results_folder(device) : std::filesystem::path(out_);
   make_writable_directory(folder);
-  options.ceilings = find_ceilings(*device, false, [&](std::string_view line) { progress.note(line); });
   const TuningKey tuning = describe(problems);
   std::optional<Past> past;
   if (resume_) past = read_past(folder / "journal.jsonl", tuning.options);
-  progress.note(fmt::format("tuning {} problem{} on {} ({}), ceilings {:.0f} GB/s and {:.1f} TFLOP/s; results in {}",
-                            problems.size(), problems.size() == 1 ? "" : "s", device->info().name, device->info().id,
-                            options.ceilings.read_bytes_per_s * 1e-9, options.ceilings.matrix_flops_per_s * 1e-12,
-                            folder.string()));
+  note(fmt::format("tuning {} problem{} on {} ({}), ceilings {:.0f} GB/s and {:.1f} TFLOP/s; results in {}",
+                   problems.size(), problems.size() == 1 ? "" : "s", device.name, device.id,
+                   ceilings.read_bytes_per_s * 1e-9, ceilings.matrix_flops_per_s * 1e-12, folder.string()));
   if (past)
-    progress.note(fmt::format("going on after {} trials and {} problems", past->trials(), past->journal.done.size()));
+    note(fmt::format("going on after {} trials and {} problems", past->trials(), past->journal.done.size()));
   else if (resume_)
-    progress.note("nothing to go on with: beginning");
+    note("nothing to go on with: beginning");
 
   const InterruptGuard interrupts;
   TuneRun run({.problems = problems, .budget = budget, .folder = folder, .tuning = tuning}, std::move(past), progress,
               session.command, verbose_);
-  TuneRun::Device& events = run.add_device(device->info(), options.ceilings);
-  while (std::optional<TuneTask> task = events.next()) {
-    options.budget = task->budget;
-    options.recorded = std::move(task->recorded);
-    try {
-      events.finish(tune_problem(*device, task->problem, options, events));
-    } catch (const Error& error) {
-      events.give_up(error);
-    }
-  }
+  std::vector<TaskSource*> sources;
+  for (const OpenedDevice& each : driver->opened()) sources.push_back(&run.add_device(each.device, each.ceilings));
+  driver->run(sources);
   progress.clear();
   return conclude(run, session);
+}
+
+void TuneCommand::check_options() {
+  options_.impls = impls_.impls();
+  options_.seed = timing_.seed;
+  options_.timing = timing_.timing();
+  search_.apply_to(options_);
+  options_.pinned = pinned_.parse();
+  if (isolation_ != "on" && isolation_ != "off")
+    throw Error(fmt::format("--isolation '{}': give on or off", isolation_));
+  if (!(trial_timeout_ > 0)) throw Error("--trial-timeout must be more than 0 seconds");
+}
+
+TuneOptions TuneCommand::options_for(Device& device, const std::function<void(std::string_view)>& note) const {
+  TuneOptions options = options_;
+  const SpaceOptions::Spaces spaces = spaces_.spaces(device.info());
+  options.engines = spaces.engines;
+  options.spaces = spaces.by_engine;
+  options.stage_spaces = spaces.by_stage;
+  options.ceilings = find_ceilings(device, false, note);
+  return options;
+}
+
+int TuneCommand::work() const {
+  const InterruptGuard interrupts;
+  std::signal(SIGINT, SIG_IGN);  // Ctrl-C reaches the supervisor too, which passes it on as SIGTERM
+  ParentChannel supervisor;
+  run_worker(supervisor, {.open = open_device,
+                          .options = [this](Device& device, const auto& note) { return options_for(device, note); },
+                          .should_stop = InterruptGuard::interrupted,
+                          .patience = {.seconds = trial_timeout_}});
+  return 0;
+}
+
+std::unique_ptr<Driver> TuneCommand::start_driver(const Session& session,
+                                                  const std::function<void(std::string_view)>& note) const {
+  if (isolation_ == "off") {
+    std::unique_ptr<Device> device = open_device(device_.id);
+    TuneOptions options = options_for(*device, note);
+    return std::make_unique<InProcess>(std::move(device), std::move(options));
+  }
+  std::vector<std::string> command = session.command;
+  command.front() = own_executable().string();
+  command.emplace_back("--worker");
+  return std::make_unique<Supervisor>(std::move(command), std::vector{device_.id}, note);
 }
 
 TuningKey TuneCommand::describe(const std::vector<Problem>& problems) const {

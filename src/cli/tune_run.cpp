@@ -78,7 +78,7 @@ void TuneRun::show() {
     if (progress.expected == 0) continue;
     done += std::min(1.0, static_cast<double>(progress.done) / static_cast<double>(progress.expected));
     if (!text.empty()) text += " | ";
-    if (goal_.problems.size() > 1) text += fmt::format("problem {}: ", device->task_.index + 1);
+    if (goal_.problems.size() > 1) text += fmt::format("problem {}: ", device->index_ + 1);
     text += progress.phase;
     if (progress.best_us) text += fmt::format(", best {:.1f} µs {}", *progress.best_us, progress.best_label);
   }
@@ -97,27 +97,28 @@ TuneRun::Device::Device(TuneRun& run, const Environment& environment)
 std::optional<TuneTask> TuneRun::Device::next() {
   if (run_.waiting_.empty() || should_stop()) return std::nullopt;
   const std::size_t left = run_.waiting_.size();
-  const std::size_t index = run_.waiting_.back();
+  index_ = run_.waiting_.back();
   run_.waiting_.pop_back();
-  task_ = {.index = index, .problem = run_.goal_.problems[index], .budget = run_.goal_.budget, .recorded = {}};
-  if (run_.past_) task_.recorded = run_.past_->of(task_.problem).trials;
+  TuneTask task{.problem = run_.goal_.problems[index_], .budget = run_.goal_.budget, .recorded = {}};
+  if (run_.past_) task.recorded = run_.past_->of(task.problem).trials;
   // What was left over of seconds goes to the problems to come. A number of trials is divided beforehand, so that what
   // is found depends neither on the order nor on who does it.
-  if (task_.budget && task_.budget->kind == Budget::Kind::seconds)
-    task_.budget = share_of(*task_.budget, run_.done_before_s_ + run_.seconds(), 0, left);
-  else if (task_.budget)
-    task_.budget = share_of(*task_.budget, 0, 0, run_.goal_.problems.size());
+  if (task.budget && task.budget->kind == Budget::Kind::seconds)
+    task.budget = share_of(*task.budget, run_.done_before_s_ + run_.seconds(), 0, left);
+  else if (task.budget)
+    task.budget = share_of(*task.budget, 0, 0, run_.goal_.problems.size());
   failures_.clear();
   task_seconds_ = 0;
-  run_.progress_.note(to_line(task_.problem));
-  return task_;
+  recorded_ = task.recorded.size();
+  run_.progress_.note(to_line(task.problem));
+  return task;
 }
 
 void TuneRun::Device::finish(const std::vector<Best>& bests) {
   progress_ = {};
   // An interrupted search has an end of its own only where its last rounds were complete.
   if (should_stop() && bests.empty()) return;
-  journal_.add(bests, {.problem = task_.problem, .seconds = task_seconds_, .failures = failures_});
+  journal_.add(bests, {.problem = run_.goal_.problems[index_], .seconds = task_seconds_, .failures = failures_});
   ++run_.done_;
   for (const Best& best : bests) {
     run_.seen_.bests.push_back({.record = best, .run = index_in_seen_, .line = 0});
@@ -129,7 +130,7 @@ void TuneRun::Device::give_up(const Error& error) {
   progress_ = {};
   ++run_.done_;
   run_.progress_.clear();
-  warn(fmt::format("{}: {}", to_line(task_.problem), error.what()));
+  warn(fmt::format("{}: {}", to_line(run_.goal_.problems[index_]), error.what()));
   run_.exit_code_ = static_cast<int>(error.code());
 }
 
@@ -151,8 +152,7 @@ void TuneRun::Device::on_plan(const Problem&, const TunePlan& plan) {
   }
   if (plan.seconds > 0)
     run_.progress_.note(fmt::format("  strategy {}, at most {}", plan.strategy, format_duration(plan.seconds)));
-  if (!task_.recorded.empty())
-    run_.progress_.note(fmt::format("  {} trials of it are known from before", task_.recorded.size()));
+  if (recorded_ > 0) run_.progress_.note(fmt::format("  {} trials of it are known from before", recorded_));
 }
 
 void TuneRun::Device::on_trial(const Trial& trial) {

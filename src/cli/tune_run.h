@@ -7,12 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "cli/progress.h"
+#include "isolation/task.h"
 #include "report/report.h"
 #include "results/past.h"
-#include "search/budget.h"
-#include "search/tune.h"
 
 namespace moetune {
 
@@ -22,14 +20,6 @@ struct TuneGoal {
   std::optional<Budget> budget;  ///< of the whole run
   std::filesystem::path folder;
   TuningKey tuning;
-};
-
-/// A problem to be tuned, with what was recorded of it before.
-struct TuneTask {
-  std::size_t index = 0;  ///< into TuneGoal::problems
-  Problem problem;
-  std::optional<Budget> budget;  ///< of this problem
-  std::vector<Trial> recorded;
 };
 
 /// One tuning, whoever drives its devices: hands out the problems, journals what happens, shows how far it has come and
@@ -71,17 +61,13 @@ class TuneRun {
   std::vector<std::unique_ptr<Device>> devices_;
 };
 
-class TuneRun::Device final : public TuneEvents {
+class TuneRun::Device final : public TaskSource {
  public:
   Device(TuneRun& run, const Environment& environment);
 
-  /// The next problem for this device; nothing where none is left.
-  std::optional<TuneTask> next();
-  /// The problem came to its end.
-  void finish(const std::vector<Best>& bests);
-  /// The problem could not be tuned.
-  void give_up(const Error& error);
-
+  std::optional<TuneTask> next() override;
+  void finish(const std::vector<Best>& bests) override;
+  void give_up(const Error& error) override;
   void on_plan(const Problem& problem, const TunePlan& plan) override;
   void on_trial(const Trial& trial) override;
   void on_progress(const TuneProgress& progress) override;
@@ -95,7 +81,8 @@ class TuneRun::Device final : public TuneEvents {
   Environment environment_;
   JournalWriter journal_;
   std::size_t index_in_seen_;
-  TuneTask task_;
+  std::size_t index_ = 0;  ///< of the problem in hand, into TuneGoal::problems
+  std::size_t recorded_ = 0;
   double task_seconds_ = 0;
   std::map<Impl, std::string> failures_;
   TuneProgress progress_;

@@ -3,20 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "base/error.h"
-#include "kernel/cpu.h"
 #include "kernel/grouped_gemm.h"
-#include "kernel/mma.h"
-#include "kernel/wgmma.h"
 
 namespace moetune {
-
-std::span<const Engine> engines() {
-  static const std::array<Engine, 4> table{wgmma_engine(), wgmma_swap_ab_engine(), mma_engine(), cpu_engine()};
-  return table;
-}
 
 bool runs_on(const Engine& engine, const DeviceInfo& device) {
   if (engine.backend != device.backend) return false;

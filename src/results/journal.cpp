@@ -127,10 +127,11 @@ JournalWriter::~JournalWriter() {
 }
 
 void JournalWriter::write_line(std::string line) {
-  const ssize_t written = write(file_, line.data(), line.size());
-  if (written != static_cast<ssize_t>(line.size())) {
-    if (written >= 0) errno = ENOSPC;
-    fail(path_);
+  // All at once, unless the disk fills up: then the next write says why.
+  for (std::string_view rest = line; !rest.empty();) {
+    const ssize_t written = write(file_, rest.data(), rest.size());
+    if (written < 0 && errno != EINTR) fail(path_);
+    if (written > 0) rest.remove_prefix(static_cast<std::size_t>(written));
   }
   if (std::chrono::steady_clock::now() - synced_ >= std::chrono::seconds(1)) sync();
 }

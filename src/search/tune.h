@@ -72,6 +72,8 @@ class TuneEvents {
  public:
   virtual ~TuneEvents() = default;
   virtual void on_plan(const Problem&, const TunePlan&) {}
+  /// About to be built: the trial without what comes of it. Its elapsed_s is of now.
+  virtual void on_attempt(const Trial&) {}
   virtual void on_trial(const Trial&) {}  ///< a journal line; not for those that were recorded before
   virtual void on_progress(const TuneProgress&) {}
   /// The implementation has no best config; the text says what failed most often.

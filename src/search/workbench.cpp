@@ -82,9 +82,17 @@ void Workbench::adopt(const Trial& recalled) {
 }
 
 Attempt Workbench::attempt(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage, int rung) {
+  Trial trial = describe(config, phase, stage, rung);
+  trial.elapsed_s = seconds();
+  events_.on_attempt(trial);
+  return build_and_verify(trial);
+}
+
+Attempt Workbench::build_and_verify(const Trial& description) {
   references_.wait();
   reroute(0);
-  Attempt attempt{.trial = describe(config, phase, stage, rung)};
+  const PipelineConfig& config = description.config;
+  Attempt attempt{.trial = description};
   for (const auto& each : config.stages)
     if (const auto prepared = compile_s_.find(each); prepared != compile_s_.end())
       attempt.trial.compile_s += std::exchange(prepared->second, 0);
@@ -104,6 +112,8 @@ Attempt Workbench::verify_again(const PipelineConfig& config, std::unique_ptr<Pi
   references_.wait();
   reroute(0);
   Attempt attempt{.trial = describe(config, Trial::Phase::final, std::nullopt, 0), .pipeline = std::move(pipeline)};
+  attempt.trial.elapsed_s = seconds();
+  events_.on_attempt(attempt.trial);
   const double start = options_.clock();
   verify_attempt(attempt);
   attempt.trial.wall_s = options_.clock() - start;
@@ -122,7 +132,7 @@ void Workbench::verify_attempt(Attempt& attempt) {
 }
 
 bool Workbench::still_works(const PipelineConfig& config) {
-  return attempt(config, Trial::Phase::screen, std::nullopt).is_verified();
+  return build_and_verify(describe(config, Trial::Phase::screen, std::nullopt, 0)).is_verified();
 }
 
 void Workbench::report(Attempt& attempt, const Result<Measurement>& measured) {

@@ -74,6 +74,7 @@ class Workbench {
   const DataSpec& data() const { return workload_->data(); }
 
  private:
+  Attempt build_and_verify(const Trial& description);
   Trial describe(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage, int rung) const;
   using References = std::map<Impl, ReferenceRows>;
   void begin_references();

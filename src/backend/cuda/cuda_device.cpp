@@ -79,6 +79,8 @@ class CudaDevice final : public Device {
     }
   }
 
+  bool is_lost() const override { return gpu_->is_lost(); }
+
  private:
   /// Where cuBLAS is not installed: the best of the engines' guesses on one dense product.
   double measure_own_matrix_rate() {

@@ -309,6 +309,10 @@ std::uint64_t FakeDevice::runs() const {
   return state_->runs;
 }
 
+bool FakeDevice::is_lost() const {
+  return state_->is_lost;
+}
+
 double FakeDevice::seconds() const {
   return state_->now_s;
 }

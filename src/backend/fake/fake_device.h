@@ -66,6 +66,7 @@ class FakeDevice : public Device {
                const std::function<void()>& done) override;
   std::int64_t bytes_needed(const Problem& problem) const override;
   std::unique_ptr<Workload> load(const Problem& problem, const DataSpec& data) override;
+  bool is_lost() const override;
 
   /// Simulated seconds since the start.
   double seconds() const;
