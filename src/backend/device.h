@@ -8,6 +8,7 @@
 
 #include "base/outcome.h"
 #include "data/inputs.h"
+#include "jit/program_compiler.h"
 #include "kernel/kernel_source.h"
 #include "problem/device_info.h"
 #include "problem/problem.h"
@@ -103,7 +104,8 @@ class Device {
 };
 
 /// "auto", "cpu", "cuda:N". auto is the first GPU that can be used, else the CPU. Throws Error (exit code no_device
-/// where a GPU was asked for and there is none) saying what is missing and how to get it.
-std::unique_ptr<Device> open_device(std::string_view id);
+/// where a GPU was asked for and there is none) saying what is missing and how to get it. `compiler` is for those that
+/// compile kernels.
+std::unique_ptr<Device> open_device(std::string_view id, std::shared_ptr<ProgramCompiler> compiler = compile_here());
 
 }  // namespace moetune

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/near_names.h"
 #include "cli/output.h"
+#include "jit/compile_pool.h"
 #include "results/environment.h"
 
 namespace moetune {
@@ -70,6 +71,12 @@ std::string one_line(std::string text) {
 }
 
 int parse_and_run(int argc, char** argv) {
+  if (argc == 2 && argv[1] == kCompileJobsArgument) {
+    std::signal(SIGINT, SIG_IGN);  // Ctrl-C reaches it too, but whoever started it decides
+    ParentChannel parent;
+    serve_compile_jobs(parent);
+    return 0;
+  }
   CLI::App app("Benchmark and autotuner for the expert MLP of Mixture-of-Experts models.", "moe-tune");
   describe(app);
   std::vector<std::pair<CLI::App*, std::unique_ptr<Command>>> all;

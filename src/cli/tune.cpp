@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <csignal>
+#include <thread>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -22,6 +23,7 @@
 #include "isolation/in_process.h"
 #include "isolation/supervisor.h"
 #include "isolation/worker.h"
+#include "jit/compile_pool.h"
 #include "report/answer.h"
 #include "report/exporters.h"
 #include "results/past.h"
@@ -32,8 +34,9 @@ namespace moetune {
 namespace {
 
 /// Options that do not change what is found.
-constexpr std::string_view kFreeOptions[] = {"--help",    "--device", "--out",       "--json",         "--quiet",
-                                             "--verbose", "--resume", "--isolation", "--trial-timeout"};
+constexpr std::string_view kFreeOptions[] = {"--help",          "--device",         "--out",    "--json",
+                                             "--quiet",         "--verbose",        "--resume", "--isolation",
+                                             "--trial-timeout", "--compile-timeout"};
 
 class TuneCommand final : public Command {
  public:
@@ -48,14 +51,18 @@ class TuneCommand final : public Command {
     timing_.add_to(app);
     app.add_option(
            "--isolation", isolation_,
-           "on: a process of its own drives the device, and a config that crashes, hangs or breaks it costs only "
-           "its own trial; off: all in this process, for debuggers and profilers")
+           "on: a process of its own drives the device, others compile, and a config that crashes or hangs them "
+           "costs only its own trial; off: all in this process, for debuggers and profilers")
         ->group("Isolation")
         ->type_name("on|off")
         ->capture_default_str();
     app.add_option("--trial-timeout", trial_timeout_,
                    "A config hangs where it is silent for so many seconds, and 100 times what a run takes at the "
                    "roofline")
+        ->group("Isolation")
+        ->type_name("S")
+        ->capture_default_str();
+    app.add_option("--compile-timeout", compile_timeout_, "A kernel that takes longer to compile is given up")
         ->group("Isolation")
         ->type_name("S")
         ->capture_default_str();
@@ -109,7 +116,7 @@ class TuneCommand final : public Command {
   TimingFlags timing_;
   SearchOptions search_;
   std::string out_, json_, isolation_ = "on";
-  double trial_timeout_ = Patience{}.seconds;
+  double trial_timeout_ = Patience{}.seconds, compile_timeout_ = 60;
   bool worker_ = false, resume_ = false, quiet_ = false, verbose_ = false;
 };
 
@@ -159,6 +166,7 @@ void TuneCommand::check_options() {
   if (isolation_ != "on" && isolation_ != "off")
     throw Error(fmt::format("--isolation '{}': give on or off", isolation_));
   if (!(trial_timeout_ > 0)) throw Error("--trial-timeout must be more than 0 seconds");
+  if (!(compile_timeout_ > 0)) throw Error("--compile-timeout must be more than 0 seconds");
 }
 
 TuneOptions TuneCommand::options_for(Device& device, const std::function<void(std::string_view)>& note) const {
@@ -175,10 +183,14 @@ int TuneCommand::work() const {
   const InterruptGuard interrupts;
   std::signal(SIGINT, SIG_IGN);  // Ctrl-C reaches the supervisor too, which passes it on as SIGTERM
   ParentChannel supervisor;
-  run_worker(supervisor, {.open = open_device,
+  const auto compilers =
+      std::make_shared<CompilePool>(std::vector{own_executable().string(), std::string(kCompileJobsArgument)},
+                                    std::thread::hardware_concurrency(), compile_timeout_);
+  run_worker(supervisor, {.open = [&](std::string_view id) { return open_device(id, compilers); },
                           .options = [this](Device& device, const auto& note) { return options_for(device, note); },
                           .should_stop = InterruptGuard::interrupted,
-                          .patience = {.seconds = trial_timeout_}});
+                          // A pipeline has four kernels at most that prepare() may not have compiled.
+                          .patience = {.seconds = trial_timeout_, .build_seconds = 4 * compile_timeout_}});
   return 0;
 }
 

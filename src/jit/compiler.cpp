@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/cache_directory.h"
+#include "base/error.h"
 #include "base/hash.h"
 #include "base/resources.h"
 #include "jit/cubin_file.h"
@@ -36,32 +37,10 @@ Result<int> read_assembler_report(const std::string& log) {
   return registers;
 }
 
-namespace {
-
-std::vector<std::pair<std::string, std::string>> kernel_headers() {
-  std::vector<std::pair<std::string, std::string>> headers;
-  for (const Resource& each : resources())
-    if (each.path.starts_with("kernels/") && !each.path.ends_with(".cu"))
-      headers.emplace_back(std::string(each.path), std::string(each.text));
-  return headers;
-}
-
-/// The one line of a compiler's output that a record has room for.
-std::string first_error(const std::string& log) {
-  for (std::size_t begin = 0; begin < log.size();) {
-    const std::size_t end = std::min(log.find('\n', begin), log.size());
-    const std::string line = log.substr(begin, end - begin);
-    if (line.find("error") != std::string::npos) return line.substr(0, 300);
-    begin = end + 1;
-  }
-  return log.substr(0, 300);
-}
-
-}  // namespace
-
 // wgmma and setmaxnreg belong to 9.0 alone, which is what the "a" stands for.
-KernelCompiler::KernelCompiler(int compute_capability)
-    : architecture_(fmt::format("sm_{}{}", compute_capability, compute_capability == 90 ? "a" : "")) {
+KernelCompiler::KernelCompiler(int compute_capability, std::shared_ptr<ProgramCompiler> compiler)
+    : architecture_(fmt::format("sm_{}{}", compute_capability, compute_capability == 90 ? "a" : "")),
+      compiler_(std::move(compiler)) {
   Digest digest;
   for (const Resource& each : resources())
     if (each.path.starts_with("kernels/")) digest.add(each.path).add(each.text);
@@ -91,26 +70,21 @@ Result<CompiledKernel> KernelCompiler::compile_or_load(const KernelSource& sourc
   for (const std::string& option : options) digest.add(option);
   const CubinFile file(cache_directory() / "kernels" / (digest.hex() + ".cubin"));
 
-  std::string log;
-  std::vector<char> cubin;
-  if (auto stored = file.read()) {
-    log = std::move(stored->log);
-    cubin = std::move(stored->cubin);
-  } else {
-    static const auto headers = kernel_headers();
-    auto program = nvrtc.compile(std::string(resource(source.path)), source.path, headers, options);
+  std::optional<CubinFile::Content> stored = file.read();
+  if (!stored) {
+    const std::optional<Failure> failure =
+        compiler_->compile({.source = source.path, .options = options, .into = file});
     {
       const std::lock_guard lock(mutex_);
       compiled_++;
     }
-    if (!program) return Failure{Outcome::compile_error, first_error(program.failure().reason)};
-    log = std::move(program.value().log);
-    cubin = std::move(program.value().cubin);
-    file.write({.log = log, .cubin = cubin});
+    if (failure) return *failure;
+    stored = file.read();
+    if (!stored) throw Error(fmt::format("'{}' went away while it was being written", file.path().string()));
   }
-  const auto registers = read_assembler_report(log);
+  const auto registers = read_assembler_report(stored->log);
   if (!registers) return registers.failure();
-  return CompiledKernel{.cubin = std::move(cubin), .registers = registers.value()};
+  return CompiledKernel{.cubin = std::move(stored->cubin), .registers = registers.value()};
 }
 
 void KernelCompiler::compile_all(std::span<const KernelSource> sources, int threads,

@@ -2,12 +2,14 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/outcome.h"
+#include "jit/program_compiler.h"
 #include "kernel/kernel_source.h"
 
 namespace moetune {
@@ -28,8 +30,8 @@ Result<int> read_assembler_report(const std::string& log);
 /// by all kernel sources, the options, the compiler's version and the architecture.
 class KernelCompiler {
  public:
-  /// `compute_capability`: 90 for sm_90.
-  explicit KernelCompiler(int compute_capability);
+  /// `compute_capability`: 90 for sm_90. `compiler` is where NVRTC runs.
+  explicit KernelCompiler(int compute_capability, std::shared_ptr<ProgramCompiler> compiler = compile_here());
 
   /// The kernel, or why it does not compile. Safe to call from several threads. Throws Error for a corrupt cache entry
   /// or a cache that cannot be written.
@@ -45,6 +47,7 @@ class KernelCompiler {
   Result<CompiledKernel> compile_or_load(const KernelSource& source);
 
   std::string architecture_;
+  std::shared_ptr<ProgramCompiler> compiler_;
   std::string sources_digest_;
   std::mutex mutex_;
   std::map<KernelSource, Result<CompiledKernel>> known_;

@@ -17,6 +17,8 @@ class CubinFile {
 
   explicit CubinFile(std::filesystem::path path) : path_(std::move(path)) {}
 
+  const std::filesystem::path& path() const { return path_; }
+
   /// Nothing where there is no such file. Throws Error where it is there but damaged: it names the file to delete.
   std::optional<Content> read() const;
 

@@ -286,8 +286,8 @@ class OnARealDevice(Tuning):
         self.run_tool(*self.options(*more, out="first", budget="3s", **options))
         defaults = {argument(stage, config) for trial in self.records("first", "trial") if trial["stage"] is None
                     for stage, config in trial["stages"].items()}
-        alone = [argument(trial["stage"], trial["stages"][trial["stage"]]) for trial in self.records("first", "trial")
-                 if trial["stage"] == "gate" and trial["outcome"] == "ok"]
+        alone = {argument(trial["stage"], trial["stages"][trial["stage"]]): None
+                 for trial in self.records("first", "trial") if trial["stage"] and trial["outcome"] == "ok"}
         victims = [word for word in alone if word not in defaults]
         calamities = [name for name in RECORDED if name != "break_device" or DEVICE != "cpu"]
         planted = dict(zip(victims, calamities))

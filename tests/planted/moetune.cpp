@@ -102,9 +102,9 @@ void read_wild_address(int gpu_index) {
 
 }  // namespace
 
-std::unique_ptr<Device> open_device(std::string_view id) {
+std::unique_ptr<Device> open_device(std::string_view id, std::shared_ptr<ProgramCompiler> compiler) {
   if (id == "cpu") return plant(make_cpu_device(), planted(), [] { throw Error("the CPU cannot be broken"); });
-  if (id == "cuda:0") return plant(make_cuda_device(0), planted(), [] { read_wild_address(0); });
+  if (id == "cuda:0") return plant(make_cuda_device(0, std::move(compiler)), planted(), [] { read_wild_address(0); });
   if (id == "fake" || id.starts_with("fake:")) return open_fake(id, planted());
   throw Error(fmt::format("unknown device '{}'", id));
 }

@@ -17,7 +17,8 @@ namespace {
 
 class CudaDevice final : public Device {
  public:
-  explicit CudaDevice(int index) : gpu_(std::make_shared<cuda::Gpu>(index)) {}
+  CudaDevice(int index, std::shared_ptr<ProgramCompiler> compiler)
+      : gpu_(std::make_shared<cuda::Gpu>(index, std::move(compiler))) {}
 
   const DeviceInfo& info() const override { return gpu_->info(); }
 
@@ -114,9 +115,9 @@ int count_cuda_devices() {
   return count;
 }
 
-std::unique_ptr<Device> make_cuda_device(int index) {
+std::unique_ptr<Device> make_cuda_device(int index, std::shared_ptr<ProgramCompiler> compiler) {
   try {
-    return std::make_unique<CudaDevice>(index);
+    return std::make_unique<CudaDevice>(index, std::move(compiler));
   } catch (const cuda::DeviceError& error) {
     throw Error(fmt::format("cuda:{}: {}", index, error.failure.reason), ExitCode::no_device);
   }

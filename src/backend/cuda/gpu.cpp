@@ -27,7 +27,7 @@ std::string uuid_text(const unsigned char (&bytes)[16]) {
 
 }  // namespace
 
-Gpu::Gpu(int index) : driver_(require_driver()) {
+Gpu::Gpu(int index, std::shared_ptr<ProgramCompiler> compiler) : driver_(require_driver()) {
   const Driver& d = driver_;
   int count = 0;
   d.check(d.device_count(&count), "counting GPUs");
@@ -74,7 +74,7 @@ Gpu::Gpu(int index) : driver_(require_driver()) {
   d.check(d.primary_context_retain(&context_, device), "opening a context on the GPU");
   use();
   d.check(d.stream_create(&stream_, kStreamNonBlocking), "creating a stream");
-  compiler_ = std::make_unique<KernelCompiler>(info_.compute_capability);
+  compiler_ = std::make_unique<KernelCompiler>(info_.compute_capability, std::move(compiler));
   timers_ = std::make_unique<Timers>(d);
 
   const std::int64_t bytes = std::max<std::int64_t>(256ll << 20, 3 * info_.l2_bytes) / 16 * 16;

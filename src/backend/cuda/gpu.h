@@ -42,8 +42,8 @@ struct TensorShape {
 /// A GPU with a context, a stream and the kernels that were loaded: what workloads and pipelines share.
 class Gpu {
  public:
-  /// Throws Error where there is no GPU `index`.
-  explicit Gpu(int index);
+  /// `compiler` is where NVRTC runs. Throws Error where there is no GPU `index`.
+  explicit Gpu(int index, std::shared_ptr<ProgramCompiler> compiler = compile_here());
   Gpu(const Gpu&) = delete;
   Gpu& operator=(const Gpu&) = delete;
   ~Gpu();
