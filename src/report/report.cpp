@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <tuple>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "results/names.h"
 
@@ -25,8 +27,8 @@ std::string describe_shape(const Best& best) {
 /// Rows of one group are neighbours in this order.
 auto sort_key(const Report& report, const ReportRow& row) {
   const DeviceInfo& device = report.runs[row.run].device;
-  return std::tuple(device.name, device.id, row.best.problem.model, describe_shape(row.best), row.best.problem.M,
-                    row.best.config.impl);
+  return std::tuple(device.name, row.best.problem.model, describe_shape(row.best), row.best.problem.M,
+                    row.best.config.impl, device.id);
 }
 
 void add(Report& report, const Best& best, std::size_t run) {
@@ -87,12 +89,17 @@ std::vector<RowGroup> group_rows(const Report& report) {
     const DeviceInfo& device = report.runs[row.run].device;
     RowGroup group{.title = row.best.problem.model.empty() ? "custom shape" : row.best.problem.model,
                    .details = describe_shape(row.best),
-                   .device = fmt::format("{} ({})", device.name, device.id),
+                   .device = device.name,
                    .rows = {}};
     if (groups.empty() || std::tie(groups.back().title, groups.back().details, groups.back().device) !=
                               std::tie(group.title, group.details, group.device))
       groups.push_back(std::move(group));
     groups.back().rows.push_back(&row);
+  }
+  for (RowGroup& group : groups) {
+    std::set<std::string> ids;
+    for (const ReportRow* row : group.rows) ids.insert(report.runs[row->run].device.id);
+    group.device += fmt::format(" ({})", fmt::join(ids, ", "));
   }
   return groups;
 }

@@ -47,7 +47,7 @@ struct Report {
 /// once, the run that began last counts.
 Report make_report(std::span<const Journal> journals, std::span<const BestFile> best_files);
 
-/// Rows that share a table: same device, same shape but for M.
+/// Rows that share a table: devices of the same name, same shape but for M.
 struct RowGroup {
   std::string title;    ///< the model's id, or "custom shape"
   std::string details;  ///< "K=2048 N1=1536 N2=2048 E=128 topk=8 bf16 silu uniform, cold cache, graph launch"
