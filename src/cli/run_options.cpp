@@ -10,8 +10,8 @@
 
 namespace moetune {
 
-void DeviceOptions::add_to(CLI::App& app) {
-  app.add_option("--device", id, "auto (the GPU where there is one, else the CPU), cpu, cuda:N")
+void DeviceOptions::add_to(CLI::App& app, std::string_view more) {
+  app.add_option("--device", id, fmt::format("auto (the GPU where there is one, else the CPU), cpu, cuda:N{}", more))
       ->group("Device")
       ->type_name("ID")
       ->capture_default_str();
@@ -62,7 +62,8 @@ TimingOptions TimingFlags::timing() const {
 }
 
 void ImplOptions::add_to(CLI::App& app) {
-  app.add_option("--impl", names, "Implementations, of three_kernel, merged, and merged_single: merged with both GEMMs in one kernel")
+  app.add_option("--impl", names,
+                 "Implementations, of three_kernel, merged, and merged_single: merged with both GEMMs in one kernel")
       ->group("Problems")
       ->type_name("LIST")
       ->capture_default_str();

@@ -18,7 +18,8 @@ namespace moetune {
 struct DeviceOptions {
   std::string id = "auto";
 
-  void add_to(CLI::App& app);
+  /// `more`: what the subcommand takes besides.
+  void add_to(CLI::App& app, std::string_view more = "");
   /// Opens it. `auto` is said on stderr, with what was chosen, unless `quiet`.
   std::unique_ptr<Device> open(bool quiet) const;
   /// What open() says of `auto`.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "backend/device_ids.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
@@ -19,6 +20,8 @@
 #include "cli/progress.h"
 #include "cli/run_options.h"
 #include "cli/search_options.h"
+#include "cli/shard.h"
+#include "cli/tune_plan.h"
 #include "cli/tune_run.h"
 #include "isolation/in_process.h"
 #include "isolation/supervisor.h"
@@ -34,9 +37,9 @@ namespace moetune {
 namespace {
 
 /// Options that do not change what is found.
-constexpr std::string_view kFreeOptions[] = {"--help",          "--device",         "--out",    "--json",
-                                             "--quiet",         "--verbose",        "--resume", "--isolation",
-                                             "--trial-timeout", "--compile-timeout"};
+constexpr std::string_view kFreeOptions[] = {"--help",          "--device",          "--out",     "--json",
+                                             "--quiet",         "--verbose",         "--resume",  "--isolation",
+                                             "--trial-timeout", "--compile-timeout", "--dry-run", "--shard"};
 
 class TuneCommand final : public Command {
  public:
@@ -44,7 +47,7 @@ class TuneCommand final : public Command {
     app_ = &app;
     problems_.add_to(app);
     impls_.add_to(app);
-    device_.add_to(app);
+    device_.add_to(app, "; cuda:0,1 or cuda:all: several at once");
     spaces_.add_to(app);
     pinned_.add_to(app, "Pin a stage to one config, so that it is not searched; may be repeated");
     search_.add_to(app);
@@ -66,6 +69,14 @@ class TuneCommand final : public Command {
         ->group("Isolation")
         ->type_name("S")
         ->capture_default_str();
+    app.add_option(
+           "--shard", shard_name_,
+           "Only part I of N of the problems, for several hosts; auto: as a Slurm job array or an indexed job of "
+           "Kubernetes says. `moe-tune merge` joins what they found")
+        ->group("Problems")
+        ->type_name("I/N");
+    app.add_flag("--dry-run", dry_run_, "Say what would be done, and how long it is likely to take; measure nothing")
+        ->group("Output");
     app.add_flag("--worker", worker_)->group("");  // for the processes that drive devices
     app.add_option("--out", out_, "Folder for journal, best configs and report (moe-tune-results/<device>)")
         ->group("Output")
@@ -85,7 +96,8 @@ class TuneCommand final : public Command {
         "  moe-tune tune --model mixtral-8x7b --tp 8 --M pow2:0:12 --routing uniform --routing zipf:1.0\n"
         "  moe-tune tune --M 64 --K 2048 --N1 1536 --E 128 --topk 8 --dtype fp16 -c BLOCK_SIZE_M=16,32\n"
         "  moe-tune tune --model qwen3-30b-a3b --M 4096 --engine mma\n"
-        "  moe-tune tune --batch problems.txt --device cuda:1 --out results/h200 --json - -q\n\n"
+        "  moe-tune tune --batch problems.txt --device cuda:1 --out results/h200 --json - -q\n"
+        "  moe-tune tune --model deepseek-v3 --M pow2:0:12 --device cuda:all --resume\n\n"
         "Each implementation is searched with the same budget, every config is verified before it is timed, and the\n"
         "winners are measured against each other in the same rounds. Results go to stdout, progress to stderr.\n"
         "Exit codes: 0 success, 2 bad input or a problem that failed, 3 an implementation without a correct config,\n"
@@ -97,7 +109,9 @@ class TuneCommand final : public Command {
  private:
   /// Reads those options that need no device.
   void check_options();
-  TuneOptions options_for(Device& device, const std::function<void(std::string_view)>& note) const;
+  TuneOptions options_on(const DeviceInfo& device, const Ceilings& ceilings) const;
+  /// --dry-run
+  int print_plan(TuneGoal goal) const;
   /// Serves as the process that drives a device.
   int work() const;
   std::unique_ptr<Driver> start_driver(const Session& session, const std::function<void(std::string_view)>& note) const;
@@ -108,6 +122,7 @@ class TuneCommand final : public Command {
 
   CLI::App* app_ = nullptr;
   TuneOptions options_;
+  Shard shard_;
   ProblemOptions problems_;
   ImplOptions impls_;
   DeviceOptions device_;
@@ -115,46 +130,68 @@ class TuneCommand final : public Command {
   StageConfigOptions pinned_;
   TimingFlags timing_;
   SearchOptions search_;
-  std::string out_, json_, isolation_ = "on";
+  std::string out_, json_, isolation_ = "on", shard_name_;
   double trial_timeout_ = Patience{}.seconds, compile_timeout_ = 60;
-  bool worker_ = false, resume_ = false, quiet_ = false, verbose_ = false;
+  bool worker_ = false, dry_run_ = false, resume_ = false, quiet_ = false, verbose_ = false;
 };
 
 int TuneCommand::run(const Session& session) {
   // Everything that can be wrong with the command line is found before a device is opened.
-  const std::vector<Problem> problems = problems_.problems("tune");
-  const std::optional<Budget> budget = search_.run_budget();
+  const std::vector<Problem> all = problems_.problems("tune");
+  if (!shard_name_.empty()) shard_ = parse_shard(shard_name_, environment_variable);
+  TuneGoal goal{.impls = impls_.impls(), .problems = problems_of(shard_, all), .problems_in_all = all.size()};
+  goal.budget = search_.run_budget();
   check_options();
   if (worker_) return work();
+  if (dry_run_) return print_plan(goal);
 
   Progress progress(Progress::kind_for_stderr(quiet_));
   const auto note = [&](std::string_view line) { progress.note(line); };
-  std::unique_ptr<Driver> driver = start_driver(session, note);
-  const DeviceInfo& device = driver->opened().front().device;
-  const Ceilings& ceilings = driver->opened().front().ceilings;
-  device_.tell_choice(device, quiet_);
-
-  const std::filesystem::path folder = out_.empty() ? default_results_folder(device) : std::filesystem::path(out_);
-  make_writable_directory(folder);
-  const TuningKey tuning = describe(problems);
+  const std::unique_ptr<Driver> driver = start_driver(session, note);
+  const OpenedDevice& first = driver->opened().front();
+  device_.tell_choice(first.device, quiet_);
+  goal.folder = out_.empty() ? default_results_folder(first.device) : std::filesystem::path(out_);
+  make_writable_directory(goal.folder);
+  goal.tuning = describe(all);
   std::optional<Past> past;
-  if (resume_) past = read_past(folder / "journal.jsonl", tuning.options);
-  note(fmt::format("tuning {} problem{} on {} ({}), ceilings {:.0f} GB/s and {:.1f} TFLOP/s; results in {}",
-                   problems.size(), problems.size() == 1 ? "" : "s", device.name, device.id,
-                   ceilings.read_bytes_per_s * 1e-9, ceilings.matrix_flops_per_s * 1e-12, folder.string()));
-  if (past)
-    note(fmt::format("going on after {} trials and {} problems", past->trials(), past->journal.done.size()));
-  else if (resume_)
-    note("nothing to go on with: beginning");
+  if (resume_) past = read_past(goal.folder / "journal.jsonl", goal.tuning.options);
 
   const InterruptGuard interrupts;
-  TuneRun run({.problems = problems, .budget = budget, .folder = folder, .tuning = tuning}, std::move(past), progress,
-              session.command, verbose_);
+  TuneRun run(goal, std::move(past), progress, session.command, verbose_);
   std::vector<TaskSource*> sources;
   for (const OpenedDevice& each : driver->opened()) sources.push_back(&run.add_device(each.device, each.ceilings));
-  driver->run(sources);
+  run.announce();
+  if (resume_ && !run.goes_on()) note("nothing to go on with: beginning");
+  try {
+    driver->run(sources);
+  } catch (const Error& error) {
+    run.fail(error);
+  }
   progress.clear();
   return conclude(run, session);
+}
+
+int TuneCommand::print_plan(TuneGoal goal) const {
+  const std::unique_ptr<Device> device = open_device(device_ids(device_.id).front());
+  const DeviceInfo& info = device->info();
+  const std::optional<Ceilings> ceilings = cached_ceilings(info);
+  const TuneOptions options = options_on(info, ceilings.value_or(Ceilings{}));
+  const std::size_t devices = device_ids(device_.id).size();
+  goal.folder = out_.empty() ? default_results_folder(info) : std::filesystem::path(out_);
+  PlanTotal total;
+  for (const Problem& problem : goal.problems) {
+    TuneOptions of_problem = options;
+    of_problem.budget = budget_of_one(goal, devices, 0, goal.problems.size());
+    const TunePlan plan = plan_problem(info, problem, of_problem);
+    total.add(plan);
+    fmt::print("{}\n", to_line(problem));
+    for (const std::string& line : plan_lines(plan, verbose_)) fmt::print("{}\n", line);
+    fmt::print("  -> {}\n", answer_files(goal, problem));
+  }
+  fmt::print(
+      "{}{}\n", to_string(total, devices),
+      ceilings ? "" : "; the device's ceilings are not known (`moe-tune doctor --measure`), so it may be longer");
+  return 0;
 }
 
 void TuneCommand::check_options() {
@@ -169,13 +206,13 @@ void TuneCommand::check_options() {
   if (!(compile_timeout_ > 0)) throw Error("--compile-timeout must be more than 0 seconds");
 }
 
-TuneOptions TuneCommand::options_for(Device& device, const std::function<void(std::string_view)>& note) const {
+TuneOptions TuneCommand::options_on(const DeviceInfo& device, const Ceilings& ceilings) const {
   TuneOptions options = options_;
-  const SpaceOptions::Spaces spaces = spaces_.spaces(device.info());
+  const SpaceOptions::Spaces spaces = spaces_.spaces(device);
   options.engines = spaces.engines;
   options.spaces = spaces.by_engine;
   options.stage_spaces = spaces.by_stage;
-  options.ceilings = find_ceilings(device, false, note);
+  options.ceilings = ceilings;
   return options;
 }
 
@@ -187,7 +224,10 @@ int TuneCommand::work() const {
       std::make_shared<CompilePool>(std::vector{own_executable().string(), std::string(kCompileJobsArgument)},
                                     std::thread::hardware_concurrency(), compile_timeout_);
   run_worker(supervisor, {.open = [&](std::string_view id) { return open_device(id, compilers); },
-                          .options = [this](Device& device, const auto& note) { return options_for(device, note); },
+                          .options =
+                              [this](Device& device, const auto& note) {
+                                return options_on(device.info(), find_ceilings(device, false, note));
+                              },
                           .should_stop = InterruptGuard::interrupted,
                           // A pipeline has four kernels at most that prepare() may not have compiled.
                           .patience = {.seconds = trial_timeout_, .build_seconds = 4 * compile_timeout_}});
@@ -197,14 +237,16 @@ int TuneCommand::work() const {
 std::unique_ptr<Driver> TuneCommand::start_driver(const Session& session,
                                                   const std::function<void(std::string_view)>& note) const {
   if (isolation_ == "off") {
+    if (device_ids(device_.id).size() > 1)
+      throw Error("--isolation off: one process drives one device; give one --device");
     std::unique_ptr<Device> device = open_device(device_.id);
-    TuneOptions options = options_for(*device, note);
+    TuneOptions options = options_on(device->info(), find_ceilings(*device, false, note));
     return std::make_unique<InProcess>(std::move(device), std::move(options));
   }
   std::vector<std::string> command = session.command;
   command.front() = own_executable().string();
   command.emplace_back("--worker");
-  return std::make_unique<Supervisor>(std::move(command), std::vector{device_.id}, note);
+  return std::make_unique<Supervisor>(std::move(command), device_ids(device_.id), note);
 }
 
 TuningKey TuneCommand::describe(const std::vector<Problem>& problems) const {
@@ -212,6 +254,7 @@ TuningKey TuneCommand::describe(const std::vector<Problem>& problems) const {
   Digest digest;  // of what the options' files hold
   for (const Problem& problem : problems) digest.add(to_line(problem));
   tuning.options["problems"] = digest.hex();
+  if (shard_.count > 1) tuning.options["--shard"] = to_string(shard_);
   return tuning;
 }
 

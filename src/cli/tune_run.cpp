@@ -1,11 +1,15 @@
 #include "cli/tune_run.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "cli/interrupt.h"
 #include "cli/output.h"
+#include "cli/shard.h"
+#include "cli/tune_plan.h"
 #include "results/best_file.h"
 #include "results/environment.h"
 
@@ -27,6 +31,21 @@ void check_same_device(const DeviceInfo& before, const DeviceInfo& now, const st
 }
 
 }  // namespace
+
+std::string answer_files(const TuneGoal& goal, const Problem& problem) {
+  const std::string path = (goal.folder / "best" / best_file_name(problem, goal.impls.front())).string();
+  if (goal.impls.size() == 1) return path;
+  std::vector<std::string_view> names;
+  for (const Impl impl : goal.impls) names.push_back(to_string(impl));
+  const auto end = path.rfind(names.front(), path.rfind('.'));
+  return fmt::format("{}{{{}}}.json", path.substr(0, end), fmt::join(names, ","));
+}
+
+std::optional<Budget> budget_of_one(const TuneGoal& goal, std::size_t devices, double seconds_gone, std::size_t left) {
+  if (!goal.budget) return std::nullopt;
+  if (goal.budget->kind != Budget::Kind::seconds) return share_of(*goal.budget, 0, 0, goal.problems_in_all);
+  return share_of(*goal.budget, seconds_gone, 0, (left + devices - 1) / devices);
+}
 
 TuneRun::TuneRun(TuneGoal goal, std::optional<Past> past, Progress& progress, std::vector<std::string> command,
                  bool verbose)
@@ -55,15 +74,55 @@ TuneRun::TuneRun(TuneGoal goal, std::optional<Past> past, Progress& progress, st
       write_best_file(goal_.folder / "best", {.best = best.record, .environment = seen_.runs[best.run].environment});
     }
   }
-  std::reverse(waiting_.begin(), waiting_.end());
 }
 
 TuneRun::~TuneRun() = default;
 
 TuneRun::Device& TuneRun::add_device(const DeviceInfo& info, const Ceilings& ceilings) {
   if (past_) check_same_device(past_->journal.runs.back().environment.device, info, goal_.folder);
+  if (!devices_.empty() && devices_.front()->environment_.device.name != info.name)
+    throw Error(fmt::format("{} is a {}, {} a {}: tune them one after the other, each into a folder of its own",
+                            devices_.front()->environment_.device.id, devices_.front()->environment_.device.name,
+                            info.id, info.name));
+  // The largest first, lest one device works on it when the others have nothing left to do.
+  if (devices_.size() == 1) {
+    std::vector<std::size_t> place(goal_.problems.size());
+    const std::vector<std::size_t> order = largest_first(goal_.problems);
+    for (std::size_t i = 0; i < order.size(); ++i) place[order[i]] = i;
+    std::sort(waiting_.begin(), waiting_.end(), [&](std::size_t a, std::size_t b) { return place[a] < place[b]; });
+  }
   devices_.push_back(std::make_unique<Device>(*this, describe_environment(info, ceilings, command_)));
   return *devices_.back();
+}
+
+void TuneRun::announce() const {
+  const DeviceInfo& device = devices_.front()->environment_.device;
+  const Ceilings& ceilings = devices_.front()->environment_.ceilings;
+  std::string ids;
+  for (const auto& each : devices_) ids += (ids.empty() ? "" : ", ") + each->environment_.device.id;
+  progress_.note(fmt::format("tuning on {} ({}), ceilings {:.0f} GB/s and {:.1f} TFLOP/s", device.name, ids,
+                             ceilings.read_bytes_per_s * 1e-9, ceilings.matrix_flops_per_s * 1e-12));
+  if (past_)
+    progress_.note(
+        fmt::format("going on after {} trials and {} problems", past_->trials(), past_->journal.done.size()));
+}
+
+void TuneRun::announce_total(const TunePlan& first, const Ceilings& ceilings) {
+  if (std::exchange(is_announced_, true)) return;
+  PlanTotal total;
+  for (const Problem& problem : goal_.problems) {
+    if (past_ && past_->of(problem).done) continue;
+    TunePlan plan = first;
+    plan.likely_seconds = likely_seconds(first, problem, ceilings);
+    total.add(plan);
+  }
+  progress_.note(fmt::format("{}; results in {}", to_string(total, devices_.size()), goal_.folder.string()));
+}
+
+void TuneRun::fail(const Error& error) {
+  progress_.clear();
+  warn(error.what());
+  exit_code_ = static_cast<int>(error.code());
 }
 
 Report TuneRun::report() const {
@@ -96,21 +155,18 @@ TuneRun::Device::Device(TuneRun& run, const Environment& environment)
 
 std::optional<TuneTask> TuneRun::Device::next() {
   if (run_.waiting_.empty() || should_stop()) return std::nullopt;
-  const std::size_t left = run_.waiting_.size();
-  index_ = run_.waiting_.back();
-  run_.waiting_.pop_back();
-  TuneTask task{.problem = run_.goal_.problems[index_], .budget = run_.goal_.budget, .recorded = {}};
+  const std::size_t devices = run_.devices_.size();
+  const std::optional<Budget> budget = budget_of_one(
+      run_.goal_, devices, run_.done_before_s_ / static_cast<double>(devices) + run_.seconds(), run_.waiting_.size());
+  index_ = run_.waiting_.front();
+  run_.waiting_.erase(run_.waiting_.begin());
+  TuneTask task{.problem = run_.goal_.problems[index_], .budget = budget, .recorded = {}};
   if (run_.past_) task.recorded = run_.past_->of(task.problem).trials;
-  // What was left over of seconds goes to the problems to come. A number of trials is divided beforehand, so that what
-  // is found depends neither on the order nor on who does it.
-  if (task.budget && task.budget->kind == Budget::Kind::seconds)
-    task.budget = share_of(*task.budget, run_.done_before_s_ + run_.seconds(), 0, left);
-  else if (task.budget)
-    task.budget = share_of(*task.budget, 0, 0, run_.goal_.problems.size());
   failures_.clear();
   task_seconds_ = 0;
   recorded_ = task.recorded.size();
   run_.progress_.note(to_line(task.problem));
+  run_.progress_.note("  -> " + answer_files(run_.goal_, task.problem));
   return task;
 }
 
@@ -129,29 +185,12 @@ void TuneRun::Device::finish(const std::vector<Best>& bests) {
 void TuneRun::Device::give_up(const Error& error) {
   progress_ = {};
   ++run_.done_;
-  run_.progress_.clear();
-  warn(fmt::format("{}: {}", to_line(run_.goal_.problems[index_]), error.what()));
-  run_.exit_code_ = static_cast<int>(error.code());
+  run_.fail(Error(fmt::format("{}: {}", to_line(run_.goal_.problems[index_]), error.what()), error.code()));
 }
 
 void TuneRun::Device::on_plan(const Problem&, const TunePlan& plan) {
-  for (const TunePlan::StagePlan& stage : plan.stages) {
-    if (stage.pinned) {
-      run_.progress_.note(fmt::format("  {}: pinned", to_string(stage.stage)));
-      continue;
-    }
-    std::string line = fmt::format("  {}: {} configs", to_string(stage.stage), stage.legal);
-    std::size_t rejected = 0;
-    for (const auto& [reason, count] : stage.rejected) rejected += count;
-    if (rejected > 0) line += fmt::format(" ({} more cannot run here)", rejected);
-    if (stage.trials) line += fmt::format(", at most {} trials", *stage.trials);
-    run_.progress_.note(line);
-    for (const std::string& passed_over : stage.passed_over) run_.progress_.note("    " + passed_over);
-    if (!run_.verbose_) continue;
-    for (const auto& [reason, count] : stage.rejected) run_.progress_.note(fmt::format("    {} {}", count, reason));
-  }
-  if (plan.seconds > 0)
-    run_.progress_.note(fmt::format("  strategy {}, at most {}", plan.strategy, format_duration(plan.seconds)));
+  for (const std::string& line : plan_lines(plan, run_.verbose_)) run_.progress_.note(line);
+  run_.announce_total(plan, environment_.ceilings);
   if (recorded_ > 0) run_.progress_.note(fmt::format("  {} trials of it are known from before", recorded_));
 }
 

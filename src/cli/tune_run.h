@@ -16,11 +16,21 @@ namespace moetune {
 
 /// What a tuning is to find out, and where it writes.
 struct TuneGoal {
+  std::vector<Impl> impls;
   std::vector<Problem> problems;
-  std::optional<Budget> budget;  ///< of the whole run
+  std::size_t problems_in_all = 0;  ///< where these are one shard of several
+  std::optional<Budget> budget;     ///< seconds: of this run; trials: of all problems
   std::filesystem::path folder;
   TuningKey tuning;
 };
+
+/// The best-config files of a problem, as a shell would be told: "out/best/qwen3….{three_kernel,merged}.json".
+std::string answer_files(const TuneGoal& goal, const Problem& problem);
+
+/// What a problem may spend where `left` are left, this one included, `seconds_gone` of the run. What is left over of
+/// seconds goes to the problems to come. A number of trials is divided beforehand, so that what is found depends
+/// neither on the order nor on who does it.
+std::optional<Budget> budget_of_one(const TuneGoal& goal, std::size_t devices, double seconds_gone, std::size_t left);
 
 /// One tuning, whoever drives its devices: hands out the problems, journals what happens, shows how far it has come and
 /// keeps what was found.
@@ -34,8 +44,15 @@ class TuneRun {
   TuneRun(TuneGoal goal, std::optional<Past> past, Progress& progress, std::vector<std::string> command, bool verbose);
   ~TuneRun();
 
-  /// Takes a device in and writes its header. Throws Error where it is not what the past was measured on.
+  /// Takes a device in and writes its header. Throws Error where it is not what the past was measured on, or another
+  /// device that takes part.
   Device& add_device(const DeviceInfo& info, const Ceilings& ceilings);
+
+  /// Says where it runs, once the devices are known.
+  void announce() const;
+  bool goes_on() const { return past_.has_value(); }
+  /// The run cannot be ended as it should.
+  void fail(const Error& error);
 
   const std::filesystem::path& folder() const { return goal_.folder; }
   /// An implementation has no working config; a problem failed (then with this exit code).
@@ -44,6 +61,8 @@ class TuneRun {
   Report report() const;
 
  private:
+  /// Says once what is going to be done in all, taking the other problems' spaces to be like the first one's.
+  void announce_total(const TunePlan& first, const Ceilings& ceilings);
   double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
   void show();
 
@@ -51,9 +70,9 @@ class TuneRun {
   std::optional<Past> past_;
   Progress& progress_;
   std::vector<std::string> command_;
-  bool verbose_;
+  bool verbose_, is_announced_ = false;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  std::vector<std::size_t> waiting_;  ///< indices into goal_.problems, the next one last
+  std::vector<std::size_t> waiting_;  ///< indices into goal_.problems, the next one first
   std::size_t done_ = 0;              ///< problems, failed ones included
   double done_before_s_ = 0;          ///< what those took that were done in the past
   int exit_code_ = 0;

@@ -31,11 +31,19 @@ Json to_json(const TunePlan& plan) {
                       {"rejected", counts_json(stage.rejected)},
                       {"trials", stage.trials ? Json(*stage.trials) : Json(nullptr)},
                       {"pinned", stage.pinned}});
-  return {{"stages", std::move(stages)}, {"seconds", plan.seconds}, {"strategy", plan.strategy}};
+  return {{"stages", std::move(stages)},
+          {"seconds", plan.seconds},
+          {"likely_seconds", plan.likely_seconds},
+          {"attempts", plan.attempts},
+          {"strategy", plan.strategy}};
 }
 
 TunePlan read_plan(const Field& field) {
-  TunePlan plan{.stages = {}, .seconds = field.at("seconds").number(), .strategy = field.at("strategy").text()};
+  TunePlan plan{.stages = {},
+                .seconds = field.at("seconds").number(),
+                .likely_seconds = field.at("likely_seconds").number(),
+                .attempts = field.at("attempts").unsigned_integer(),
+                .strategy = field.at("strategy").text()};
   for (const Field& each : field.at("stages").elements()) {
     TunePlan::StagePlan stage{.stage = each.at("stage").text_as(parse_stage),
                               .legal = each.at("legal").unsigned_integer(),

@@ -54,7 +54,9 @@ struct TunePlan {
     std::vector<std::string> passed_over;  ///< configs to begin with that cannot be chosen, a line for each
   };
   std::vector<StagePlan> stages;
-  double seconds = 0;  ///< the most it should take; 0 where only trials limit it
+  double seconds = 0;         ///< the most it should take; 0 where only trials limit it
+  double likely_seconds = 0;  ///< that it takes, by experience
+  std::size_t attempts = 0;   ///< trials in all, finals included, about
   std::string strategy;
 };
 
@@ -82,6 +84,13 @@ class TuneEvents {
   /// unless the last rounds were complete.
   virtual bool should_stop() { return false; }
 };
+
+/// What tune_problem() would do. Nothing is built or measured.
+TunePlan plan_problem(const DeviceInfo& device, const Problem& problem, const TuneOptions& options);
+
+/// How long a plan is likely to take for another problem. A space of 10,000 configs takes most of a second to be
+/// walked.
+double likely_seconds(const TunePlan& plan, const Problem& problem, const Ceilings& ceilings);
 
 /// Finds the best config of each implementation for `problem` and measures them against each other.
 ///

@@ -20,7 +20,7 @@ class Tune(CliTest):
     def test_answers_and_writes_everything(self):
         stdout, stderr = self.tune()
         self.assertRegex(stdout.splitlines()[-1], f"^{ANSWER}$")
-        self.assertIn("tuning 1 problem", stderr)
+        self.assertRegex(stderr, r"(?m)^1 problem, about \d+ s; results in out$")
         self.assertNotIn("\x1b", stdout + stderr)
 
         header, *rest = self.records()

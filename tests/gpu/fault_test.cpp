@@ -14,6 +14,7 @@ TEST(GpuFault, IsAnErrorThatSaysWhatToDo) {
   const auto device = make_cuda_device(0);
   const Problem problem{.M = 2, .K = 64, .N1 = 64, .N2 = 64, .E = 4, .topk = 2};
   device->load(problem, {});
+  EXPECT_FALSE(device->is_lost());
   {
     cuda::Gpu same_context(0);
     cuda::Launch wild{.function = same_context.load({.path = "kernels/data/kernel.cu", .defines = {}}, "read_memory"),
@@ -22,6 +23,7 @@ TEST(GpuFault, IsAnErrorThatSaysWhatToDo) {
     same_context.enqueue(wild);
     EXPECT_THROW(same_context.wait(), cuda::DeviceError);
   }
+  EXPECT_TRUE(device->is_lost());
   try {
     device->load(problem, {.seed = 3});
     FAIL() << "loaded on a lost device";

@@ -69,6 +69,8 @@ TEST(WorkerMessages, EveryEventArrivesAsItWas) {
            {{.stage = Stage::gate, .legal = 66, .rejected = {{"too \"large\"", 14}}, .trials = 20, .pinned = false},
             {.stage = Stage::final, .pinned = true}},
        .seconds = 60,
+       .likely_seconds = 9,
+       .attempts = 34,
        .strategy = "halving"});
   ASSERT_EQ(heard.plan.stages.size(), 2u);
   EXPECT_EQ(heard.plan.stages[0].legal, 66u);
@@ -77,6 +79,8 @@ TEST(WorkerMessages, EveryEventArrivesAsItWas) {
   EXPECT_FALSE(heard.plan.stages[1].trials);
   EXPECT_TRUE(heard.plan.stages[1].pinned);
   EXPECT_EQ(heard.plan.seconds, 60);
+  EXPECT_EQ(heard.plan.likely_seconds, 9);
+  EXPECT_EQ(heard.plan.attempts, 34u);
   EXPECT_EQ(heard.plan.strategy, "halving");
 
   voice.on_attempt(sample_trial());
