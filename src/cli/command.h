@@ -46,6 +46,7 @@ std::unique_ptr<Command> make_compare();
 std::unique_ptr<Command> make_record();
 std::unique_ptr<Command> make_replay();
 std::unique_ptr<Command> make_list();
+std::unique_ptr<Command> make_merge();
 std::unique_ptr<Command> make_doctor();
 std::unique_ptr<Command> make_completion();
 std::unique_ptr<Command> make_man();

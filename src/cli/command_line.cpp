@@ -19,6 +19,7 @@ constexpr CommandRow kCommands[] = {
     {"bench", "Time given configs through Google Benchmark", make_bench},
     {"verify", "Check configs against the fp64 reference", make_verify},
     {"report", "Turn journals and best-config files into tables", make_report_command},
+    {"merge", "Join what several hosts have tuned", make_merge},
     {"export", "Hand tuned configs on to other programs", make_export},
     {"compare", "Tell whether one run, binary or config is slower than another, for CI", make_compare},
     {"record", "Keep what an exhaustive run measured, to replay searches on it", make_record},
