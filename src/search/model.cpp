@@ -10,9 +10,12 @@
 namespace moetune {
 namespace {
 
-constexpr std::size_t kGuesses = 6;  // of the engines, before the model has a say
-constexpr double kSpread = 0.005;    // of a screening
-constexpr double kHopeless = 0.7;    // logarithm of a time over the best: how much slower makes no difference
+constexpr std::size_t kGuesses = 6;     // of the engines, before the model has a say
+constexpr double kSpread = 0.005;       // of a screening
+constexpr double kHopeless = 0.7;       // logarithm of a time over the best: how much slower makes no difference
+constexpr double kFailureSpread = 0.1;  // of what a config that failed is taken for: hopeless
+// Learning takes the square of the observations times the candidates: 0.1 s of 160 and 9000.
+constexpr std::size_t kMostLessons = 160;
 constexpr std::size_t kRandom = 10;  // one in so many is at random, lest the model be wrong where it never looks
 
 /// How much faster than `best` a config is expected to be, where it is faster.
@@ -71,15 +74,26 @@ class Model final : public Racing {
       level += (std::min(log_us, best + kHopeless) - surrogate_.prior(candidate)) / static_cast<double>(ranked.size());
     }
     surrogate_.restart(level);
-    for (std::size_t i = 0; i < taken.size(); ++i) {
-      if (!seen.has_seen(i)) continue;
-      taken[i] = true;
-      const Observation& observation = seen.at(i);
+    for (std::size_t i = 0; i < taken.size(); ++i) taken[i] = seen.has_seen(i);
+    for (const std::size_t candidate : lessons(ranked, seen, taken)) {
+      const Observation& observation = seen.at(candidate);
       const bool worked = observation.outcome == Outcome::ok;
-      surrogate_.observe(i, worked ? std::min(std::log(observation.median_us), best + kHopeless) : best + kHopeless,
-                         worked ? kSpread : 0.1);
+      const double log_us = worked ? std::log(observation.median_us) : best + kHopeless;
+      surrogate_.observe(candidate, std::min(log_us, best + kHopeless), worked ? kSpread : kFailureSpread);
     }
     return best;
+  }
+
+  /// What to learn from: all, or the fastest and some of the others.
+  static std::vector<std::size_t> lessons(std::vector<std::size_t> ranked, const Scoreboard& seen,
+                                          const std::vector<bool>& taken) {
+    for (std::size_t i = 0; i < taken.size(); ++i)
+      if (taken[i] && seen.at(i).outcome != Outcome::ok) ranked.push_back(i);
+    if (ranked.size() <= kMostLessons) return ranked;
+    const std::size_t fastest = kMostLessons / 3 * 2, others = kMostLessons - fastest;
+    std::vector<std::size_t> some(ranked.begin(), ranked.begin() + static_cast<std::ptrdiff_t>(fastest));
+    for (std::size_t i = 0; i < others; ++i) some.push_back(ranked[fastest + i * (ranked.size() - fastest) / others]);
+    return some;
   }
 
   std::optional<std::size_t> most_promising(const std::vector<bool>& taken, double best) const {

@@ -106,6 +106,8 @@ double Surrogate::covariance(const Point& a, const Point& b) const {
 }
 
 const std::vector<float>& Surrogate::covariances(std::size_t candidate) {
+  constexpr std::size_t kMostKept = 512;  // 18 MB of 9000 candidates
+  if (covariances_.size() >= kMostKept && !covariances_.contains(candidate)) covariances_.clear();
   const auto [found, is_new] = covariances_.try_emplace(candidate);
   if (is_new) {
     found->second.reserve(points_.size());

@@ -56,7 +56,7 @@ SearchSpace space_of(const Engine& engine, Stage stage, const Problem& problem, 
 /// A space of the one config that the user pinned; empty, with the reason, where it cannot run.
 StageSpace pinned_space(const StageConfig& pinned, Stage stage, const Problem& problem, const DeviceInfo& device,
                         const TuneOptions& options) {
-  StageSpace space;
+  StageSpace space{.problem = problem, .stage = stage, .device = device};
   for (const Engine* engine : options.engines) {
     if (engine->name != pinned.engine) continue;
     std::optional<std::string> why = engine->why_invalid(pinned.config, stage, problem, device);

@@ -2,31 +2,20 @@
 
 #include <gtest/gtest.h>
 
-#include "kernel/mma.h"
+#include "search/qwen_space.h"
 #include "search/tuning.h"
 
 namespace moetune {
 namespace {
 
-/// Qwen3-30B-A3B on an H200.
-StageSpace qwen_space(std::int64_t M) {
-  const Problem problem{.M = M, .K = 2048, .N1 = 1536, .N2 = 2048, .E = 128, .topk = 8};
-  const DeviceInfo device{.backend = Backend::cuda,
-                          .compute_capability = 90,
-                          .multiprocessors = 132,
-                          .shared_memory_per_block = 232448,
-                          .shared_memory_per_multiprocessor = 233472,
-                          .registers_per_multiprocessor = 65536};
-  const SearchSpace axes{.engine = "mma",
-                         .axes = {{"BLOCK_SIZE_M", {16, 128}},
-                                  {"BLOCK_SIZE_N", {64, 128}},
-                                  {"BLOCK_SIZE_K", {64}},
-                                  {"GROUP_SIZE_M", {1}},
-                                  {"num_warps", {4}},
-                                  {"num_stages", {2, 4}}},
-                         .presets = {}};
-  return make_stage_space(problem, Stage::gate, device, {{.engine = &mma_engine(), .space = axes}});
-}
+const SearchSpace kAxes{.engine = "mma",
+                        .axes = {{"BLOCK_SIZE_M", {16, 128}},
+                                 {"BLOCK_SIZE_N", {64, 128}},
+                                 {"BLOCK_SIZE_K", {64}},
+                                 {"GROUP_SIZE_M", {1}},
+                                 {"num_warps", {4}},
+                                 {"num_stages", {2, 4}}},
+                        .presets = {}};
 
 Prior prior_of(const StageSpace& space, int m, int n, int stages) {
   return priors(space)[space.index.at({.engine = "mma",
@@ -39,7 +28,7 @@ Prior prior_of(const StageSpace& space, int m, int n, int stages) {
 }
 
 TEST(Prior, TilesAsHighAsTheRowsThereAre) {
-  const StageSpace few = qwen_space(16), many = qwen_space(16384);
+  const StageSpace few = qwen_space(16, kAxes), many = qwen_space(16384, kAxes);
   EXPECT_LT(prior_of(few, 16, 128, 4).us, prior_of(few, 128, 128, 4).us);
   EXPECT_LT(prior_of(many, 128, 128, 4).us, prior_of(many, 16, 128, 4).us);
   EXPECT_NEAR(prior_of(few, 128, 128, 4).rereads, 1, 1e-9);
@@ -48,7 +37,7 @@ TEST(Prior, TilesAsHighAsTheRowsThereAre) {
 }
 
 TEST(Prior, DeeperPipelinesHaveMoreOnItsWay) {
-  const StageSpace space = qwen_space(16);
+  const StageSpace space = qwen_space(16, kAxes);
   EXPECT_GT(prior_of(space, 16, 64, 4).in_flight, prior_of(space, 16, 64, 2).in_flight);
 }
 
