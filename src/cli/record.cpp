@@ -42,7 +42,7 @@ class RecordCommand final : public Command {
         "A space is what `moe-tune tune --strategy exhaustive` measured of a stage: each config with its outcome, its\n"
         "times and what they took, compressed. `moe-tune replay` searches it without the device. Journals of other\n"
         "strategies give parts of spaces; how much is said. The files written are printed, one a line.\n\n"
-        "Example, 1088 configs of each stage:\n"
+        "Example, 980 configs of each stage:\n"
         "  moe-tune tune --strategy exhaustive --impl merged --model qwen3-30b-a3b --M 16 --engine mma \\\n"
         "    -c BLOCK_SIZE_M=16,32 --out run\n"
         "  moe-tune record run --out spaces");
