@@ -172,8 +172,7 @@ std::optional<TuneTask> TuneRun::Device::next() {
 
 void TuneRun::Device::finish(const std::vector<Best>& bests) {
   progress_ = {};
-  // An interrupted search has an end of its own only where its last rounds were complete.
-  if (should_stop() && bests.empty()) return;
+  if (bests.size() + failures_.size() < run_.goal_.impls.size()) return;  // interrupted
   journal_.add(bests, {.problem = run_.goal_.problems[index_], .seconds = task_seconds_, .failures = failures_});
   ++run_.done_;
   for (const Best& best : bests) {

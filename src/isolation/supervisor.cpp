@@ -167,8 +167,7 @@ class Supervisor::Worker final : public WorkerEvents {
     const Failure failure = lost_ ? *lost_ : describe(end);
     lost_.reset();
     if (task_ && source_->should_stop()) {
-      blame(failure);
-      end_task();
+      end_task();  // who ends a job may have signalled the process too: nobody is to blame
       source_->finish({});
       return;
     }

@@ -47,7 +47,9 @@ void run_worker(ParentChannel& supervisor, const WorkerSetup& setup) {
       options.budget = task.budget;
       options.recorded = std::move(task.recorded);
       try {
-        voice.on_finished(tune_problem(*watched, task.problem, options, voice));
+        const std::vector<Best> bests = tune_problem(*watched, task.problem, options, voice);
+        if (bests.empty() && setup.should_stop()) return;  // the supervisor knows, or starts another
+        voice.on_finished(bests);
       } catch (const Error& error) {
         voice.on_error(error);
       }
