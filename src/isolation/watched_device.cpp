@@ -15,7 +15,7 @@ struct Watched {
   Watch& watch;
 
   double run_seconds(const Problem& problem, int runs) const {
-    const Work work = pipeline_work(problem, std::min(problem.slots(), problem.E));
+    const Work work = pipeline_work(problem, static_cast<double>(std::min(problem.slots(), problem.E)));
     return patience.seconds + patience.times_roofline * 1e-6 * roofline_us(work, ceilings) * runs;
   }
 
@@ -64,6 +64,7 @@ class WatchedWorkload final : public Workload {
   const DataSpec& data() const override { return workload_->data(); }
   const Routing& routing() const override { return workload_->routing(); }
   void refill(const DataSpec& data) override { workload_->refill(data); }
+  void reroute(int draw) override { workload_->reroute(draw); }
 
   Result<std::unique_ptr<Pipeline>> build(const PipelineConfig& config) override {
     const double seconds = watched_.patience.seconds + watched_.patience.build_seconds;

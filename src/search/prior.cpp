@@ -78,7 +78,7 @@ class Estimator {
       : space_(space),
         rows_(space.problem),
         hit_(rows_.hit()),
-        work_(stage_work(space.problem, space.stage, static_cast<std::int64_t>(std::llround(hit_)))),
+        work_(stage_work(space.problem, space.stage, hit_)),
         ceilings_(space.ceilings.matrix_flops_per_s > 0 ? space.ceilings : kTypical),
         first_(gemm_shape(space.stage == Stage::mlp ? Stage::gate : space.stage, space.problem)) {}
 

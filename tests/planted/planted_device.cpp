@@ -64,6 +64,7 @@ class PlantedWorkload final : public Workload {
   const DataSpec& data() const override { return workload_->data(); }
   const Routing& routing() const override { return workload_->routing(); }
   void refill(const DataSpec& data) override { workload_->refill(data); }
+  void reroute(int draw) override { workload_->reroute(draw); }
   Result<std::unique_ptr<Pipeline>> build(const PipelineConfig& config) override {
     auto built = workload_->build(config);
     if (!built) return built;
