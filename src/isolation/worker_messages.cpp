@@ -30,7 +30,8 @@ Json to_json(const TunePlan& plan) {
                       {"legal", stage.legal},
                       {"rejected", counts_json(stage.rejected)},
                       {"trials", stage.trials ? Json(*stage.trials) : Json(nullptr)},
-                      {"pinned", stage.pinned}});
+                      {"pinned", stage.pinned},
+                      {"passed_over", stage.passed_over}});
   return {{"stages", std::move(stages)},
           {"seconds", plan.seconds},
           {"likely_seconds", plan.likely_seconds},
@@ -53,6 +54,7 @@ TunePlan read_plan(const Field& field) {
     for (const auto& [reason, count] : each.at("rejected").members())
       stage.rejected.emplace(reason, count.unsigned_integer());
     if (const auto trials = each.find("trials")) stage.trials = trials->unsigned_integer();
+    for (const Field& line : each.at("passed_over").elements()) stage.passed_over.push_back(line.text());
     plan.stages.push_back(std::move(stage));
   }
   return plan;

@@ -63,19 +63,22 @@ TEST(WorkerMessages, EveryEventArrivesAsItWas) {
   WorkerVoice& voice = connection.voice;
   const Heard& heard = connection.heard;
 
-  voice.on_plan(
-      sample_problem(),
-      {.stages =
-           {{.stage = Stage::gate, .legal = 66, .rejected = {{"too \"large\"", 14}}, .trials = 20, .pinned = false},
-            {.stage = Stage::final, .pinned = true}},
-       .seconds = 60,
-       .likely_seconds = 9,
-       .attempts = 34,
-       .strategy = "halving"});
+  voice.on_plan(sample_problem(), {.stages = {{.stage = Stage::gate,
+                                               .legal = 66,
+                                               .rejected = {{"too \"large\"", 14}},
+                                               .trials = 20,
+                                               .pinned = false,
+                                               .passed_over = {"mma bm16 is passed over"}},
+                                              {.stage = Stage::final, .pinned = true}},
+                                   .seconds = 60,
+                                   .likely_seconds = 9,
+                                   .attempts = 34,
+                                   .strategy = "halving"});
   ASSERT_EQ(heard.plan.stages.size(), 2u);
   EXPECT_EQ(heard.plan.stages[0].legal, 66u);
   EXPECT_EQ(heard.plan.stages[0].rejected.at("too \"large\""), 14u);
   EXPECT_EQ(heard.plan.stages[0].trials, 20u);
+  EXPECT_EQ(heard.plan.stages[0].passed_over, std::vector<std::string>{"mma bm16 is passed over"});
   EXPECT_FALSE(heard.plan.stages[1].trials);
   EXPECT_TRUE(heard.plan.stages[1].pinned);
   EXPECT_EQ(heard.plan.seconds, 60);
