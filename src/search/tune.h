@@ -25,7 +25,7 @@ struct TuneOptions {
   Effort effort = kNormalEffort;
   std::uint64_t seed = 1;  ///< of data, routing and search
   TimingOptions timing;
-  std::string strategy = "model";
+  std::string strategy = "halving";
   std::vector<const Engine*>
       engines;  ///< allowed ones, in order of preference; those of other backends are passed over
   std::map<std::string, SearchSpace>

@@ -28,7 +28,7 @@ class Replay(moetune.CliTest):
         self.assertEqual(overall["random"]["runs"], 80)
         self.assertLess(overall["halving"]["regret"]["median"], overall["random"]["regret"]["p95"])
 
-    def test_the_default_finds_what_an_h200_measured(self):
+    def test_the_model_finds_what_an_h200_measured(self):
         # What is there of 97 spaces: 52 configs each on average.
         self.run_tool("record", JOURNALS.parent / "nvidia-h200", "--out", "h200")
         stdout, _ = self.run_tool("replay", "h200", "--strategy", "model,random", "--seeds", "4", "--budget", "24evals",

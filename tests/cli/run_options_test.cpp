@@ -8,9 +8,10 @@ namespace moetune {
 namespace {
 
 TEST(RunOptions, Timing) {
-  EXPECT_EQ(parse_options<TimingFlags>({}).timing(), TimingOptions{});
-  EXPECT_EQ(parse_options<TimingFlags>({"--cache", "warm", "--launch", "stream"}).timing(),
-            (TimingOptions{.cache = CacheState::warm, .launch = LaunchMode::stream}));
+  EXPECT_EQ(parse_options<TimingFlags>({}).timing(), TimingOptions{.routing_draws = 3});
+  EXPECT_EQ(parse_options<TimingFlags>({"--cache", "warm", "--launch", "stream", "--routing-draws", "1"}).timing(),
+            (TimingOptions{.cache = CacheState::warm, .launch = LaunchMode::stream, .routing_draws = 1}));
+  EXPECT_THROW(parse_options<TimingFlags>({"--routing-draws", "0"}), CLI::ParseError);
   EXPECT_ERROR(parse_options<TimingFlags>({"--cache", "hot"}).timing(), "cold, warm");
   EXPECT_THROW(parse_options<TimingFlags>({"--seed", "-1"}), CLI::ParseError);
 }

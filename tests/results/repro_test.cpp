@@ -17,8 +17,8 @@ TEST(Repro, IsACommandLineOfBench) {
           " --impl merged"
           " --config gate=mma:BLOCK_SIZE_M=16,BLOCK_SIZE_N=64,BLOCK_SIZE_K=128,GROUP_SIZE_M=8,num_warps=4,num_stages=3"
           " --config final=mma:BLOCK_SIZE_M=32,BLOCK_SIZE_N=64,BLOCK_SIZE_K=128,GROUP_SIZE_M=8,num_warps=4,num_stages=3"
-          " --seed 7 --fill random --cache cold --launch graph");
-  EXPECT_TRUE(repro_command(sample_trial(), "cpu").ends_with("--cache warm --launch stream --stages"));
+          " --seed 7 --fill random --cache cold --launch graph --routing-draws 1");
+  EXPECT_TRUE(repro_command(sample_trial(), "cpu").ends_with("--cache warm --launch stream --routing-draws 1 --stages"));
 }
 
 TEST(Repro, OfAVerificationIsACommandLineOfVerify) {

@@ -16,7 +16,7 @@ TEST(Strategies, AreFoundByName) {
     EXPECT_EQ(&find_strategy(row.name), &row);
     EXPECT_FALSE(row.summary.empty());
   }
-  EXPECT_EQ(strategies().front().name, "model");
+  EXPECT_EQ(strategies().front().name, "halving");
   EXPECT_EQ(TuneOptions{}.strategy, strategies().front().name);
 }
 
