@@ -85,7 +85,8 @@ double Past::seconds() const {
 
 std::optional<Past> read_past(const std::filesystem::path& path, const std::map<std::string, std::string>& options) {
   std::error_code error;
-  if (!std::filesystem::exists(path, error)) return std::nullopt;
+  // A run killed before its header leaves an empty file.
+  if (const auto bytes = std::filesystem::file_size(path, error); error || bytes == 0) return std::nullopt;
   const Journal journal = read_journal(path);
   const auto last = std::find_if(journal.runs.rbegin(), journal.runs.rend(),
                                  [](const Journal::Run& run) { return run.tuning.has_value(); });

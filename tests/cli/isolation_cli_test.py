@@ -151,14 +151,14 @@ class Kills(Tuning):
                 while True:
                     process = self.start(*self.options("-q", "--resume", out=out))
                     try:
-                        process.communicate(timeout=chance.uniform(0, 1.2 * whole_s))
+                        _, stderr = process.communicate(timeout=chance.uniform(0, 1.2 * whole_s))
                         break
                     except subprocess.TimeoutExpired:
                         process.kill()
                         process.communicate()
                         kills += 1
                 if process.returncode != 0 or self.bests(out) != expected:
-                    return f"{out} after {kills} kills: {process.returncode}, {self.bests(out)}"
+                    return f"{out} after {kills} kills: {process.returncode}, {self.bests(out)}\n{stderr}"
                 if len(self.records(out, "done")) != 2:
                     return f"{out}: done are {self.records(out, 'done')}"
             return "survived"
@@ -308,7 +308,7 @@ class OnARealDevice(Tuning):
         planted = dict(zip(victims, calamities))
         self.assertEqual(len(planted), len(calamities))
         text = " ".join(f"{word}={calamity}" for word, calamity in planted.items())
-        stdout, _ = self.run_tool(*self.options(*more, budget="6s", **options), MOETUNE_PLANTED=text)
+        stdout, _ = self.run_tool(*self.options(*more, budget="12s", **options), MOETUNE_PLANTED=text)
         self.assertIn("merged ran", stdout)
         self.check_calamities(planted, self.records())
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "base/error.h"
 #include "results/samples.h"
 #include "temporary_folder.h"
@@ -77,7 +79,10 @@ TEST(Past, OtherOptionsAreNamed) {
 TEST(Past, ThereIsNoneWithoutATuning) {
   TemporaryFolder folder;
   EXPECT_FALSE(read_past(folder / "missing.jsonl", kOptions));
-  { JournalWriter(folder / "bench.jsonl", sample_environment()).add(sample_best()); }
+  { JournalWriter(folder / "bench.jsonl", sample_environment()).add(sample_best());   // Killed before its header.
+  std::ofstream(folder / "empty.jsonl").close();
+  EXPECT_FALSE(read_past(folder / "empty.jsonl", kOptions));
+}
   EXPECT_FALSE(read_past(folder / "bench.jsonl", kOptions));
 }
 
