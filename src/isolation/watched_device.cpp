@@ -15,7 +15,7 @@ struct Watched {
   Watch& watch;
 
   double run_seconds(const Problem& problem, int runs) const {
-    const Work work = pipeline_work(problem, static_cast<double>(std::min(problem.slots(), problem.E)));
+    const Work work = most_pipeline_work(problem);
     return patience.seconds + patience.times_roofline * 1e-6 * roofline_us(work, ceilings) * runs;
   }
 

@@ -20,6 +20,10 @@ Work pipeline_work(const Problem& problem, double experts_hit) {
           .bytes = kElementBytes * (hit * (N1 * K + N2 * inner) + M * K + M * N2 + biases)};
 }
 
+Work most_pipeline_work(const Problem& problem) {
+  return pipeline_work(problem, static_cast<double>(std::min(problem.slots(), problem.E)));
+}
+
 Work stage_work(const Problem& problem, Stage stage, double experts_hit) {
   const double M = static_cast<double>(problem.M), K = static_cast<double>(problem.K);
   const double N1 = static_cast<double>(problem.N1), N2 = static_cast<double>(problem.N2);

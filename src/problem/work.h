@@ -19,6 +19,9 @@ struct Work {
 /// flops = 2·slots·K·N1 + 2·slots·(N1/2)·N2; bytes = 2·(hit·(N1·K + N2·N1/2) + M·K + M·N2), plus the biases of the experts hit.
 Work pipeline_work(const Problem& problem, double experts_hit);
 
+/// The same where the routing is not known: of as many experts as it can hit.
+Work most_pipeline_work(const Problem& problem);
+
 /// One stage, with what it must read and write in its own launch (intermediates included). Stages without a matrix product
 /// have no flops: they live at the memory's roof.
 Work stage_work(const Problem& problem, Stage stage, double experts_hit);

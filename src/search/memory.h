@@ -22,8 +22,8 @@ class Memory {
   const Trial* find(const Trial& asked) const;
 
  private:
-  using Key =
-      std::tuple<Trial::Phase, std::optional<Stage>, int, PipelineConfig, Fill, std::uint64_t, CacheState, LaunchMode>;
+  using Key = std::tuple<Trial::Phase, std::optional<Stage>, int, PipelineConfig, Fill, std::uint64_t, CacheState,
+                         LaunchMode, int>;
   static Key key_of(const Trial& trial);
 
   std::map<Key, Trial> trials_;

@@ -319,7 +319,7 @@ double likely_seconds(const TunePlan& plan, const Problem& problem, const Ceilin
   // compilation, references and finals included), others 0.03 to 0.06 s. Where a pipeline takes long, so does a trial:
   // it is run some 20 times, and 0.5 of the roofline is a usual pace.
   constexpr double kTrialSeconds = 0.06, kRuns = 20, kPace = 0.5;
-  const Work work = pipeline_work(problem, static_cast<double>(std::min(problem.slots(), problem.E)));
+  const Work work = most_pipeline_work(problem);
   const double each = kTrialSeconds + kRuns / kPace * 1e-6 * roofline_us(work, ceilings);
   const double all = static_cast<double>(plan.attempts) * each;
   return plan.seconds > 0 ? std::min(plan.seconds, all) : all;
