@@ -10,7 +10,6 @@
 #include "kernels/mma/quad.cuh"
 #include "kernels/mma/row_info.cuh"
 #include "kernels/mma/traits.h"
-#include "kernels/ptx/barrier.cuh"
 #include "kernels/ptx/convert.cuh"
 #include "kernels/ptx/cp_async.cuh"
 #include "kernels/ptx/grid_dependency.cuh"
@@ -316,47 +315,54 @@ extern "C" __global__ void __launch_bounds__(kThreads) KERNEL_NAME(const __grid_
   reader.read(fragments[0], 0, 0);
   rows.load_weights(args);
 
-  // One k tile: read the fragments of the next step, copy a part of a later k tile, multiply. A warp without rows in
-  // this tile only copies. No branch in the loop: one would keep the compiler from spreading the copies among the
-  // products (15 %).
+  // One k tile: read the fragments of the next step, copy a part of a later k tile, multiply. Where all warps have rows in
+  // this tile nothing branches: that would keep the compiler from spreading the copies among the products (15 %). Where
+  // some have none these only copy, with a branch before and after the one barrier (3 to 8 %). Narrow outputs have no
+  // registers to spare for both.
   int read_stage = 0, write_stage = kStages - 1;
-  const auto work = [&](auto has_rows) {
+  const auto copy_part = [&](int step) {
+#pragma unroll
+    for (int i = 0; i < kCopiesA; i++)
+      if (i % (kSteps - 1) == step) loader.copy_a_pass(i, write_stage);
+#pragma unroll
+    for (int i = 0; i < kCopiesB; i++)
+      if ((i + kCopiesA) % (kSteps - 1) == step) loader.copy_weights_pass(i, write_stage);
+  };
+  const auto work = [&](auto all_have_rows) {
+    const bool has_rows = all_have_rows.value || warp_m * kWarpM < tile.rows;
+#pragma unroll 1
     for (int k_tile = 0; k_tile < k_tiles; k_tile++) {
       const bool more = k_tile + kStages - 1 < k_tiles;
+      if (has_rows) {
 #pragma unroll
-      for (int step = 0; step < kSteps; step++) {
-        if (step ==
-            kSteps - 1) {  // the next k tile must be there, and all warps done with the stage that is filled next
-          ptx::cp_async_wait<kStages - 2>();
-          ptx::barrier_sync(1, kThreads);
-          read_stage = read_stage + 1 == kStages ? 0 : read_stage + 1;
+        for (int step = 0; step < kSteps - 1; step++) {
+          reader.read(fragments[(step + 1) % 2], read_stage, step + 1);
+          if (more) copy_part(step);
+          multiply(acc, fragments[step % 2]);
         }
-        if constexpr (has_rows.value) reader.read(fragments[(step + 1) % 2], read_stage, (step + 1) % kSteps);
-        if (more) {  // the copies are spread over the steps but the last
+      } else if (more) {
 #pragma unroll
-          for (int i = 0; i < kCopiesA; i++)
-            if (i % (kSteps - 1) == step) loader.copy_a_pass(i, write_stage);
-#pragma unroll
-          for (int i = 0; i < kCopiesB; i++)
-            if ((i + kCopiesA) % (kSteps - 1) == step) loader.copy_weights_pass(i, write_stage);
-        }
-        if (step == kSteps - 2) {
-          ptx::cp_async_commit();
-          loader.advance_a();
-          loader.advance_weights();
-          write_stage = write_stage + 1 == kStages ? 0 : write_stage + 1;
-        }
-        if constexpr (has_rows.value) multiply(acc, fragments[step % 2]);
+        for (int step = 0; step < kSteps - 1; step++) copy_part(step);
+      }
+      ptx::cp_async_commit();
+      loader.advance_a();
+      loader.advance_weights();
+      write_stage = write_stage + 1 == kStages ? 0 : write_stage + 1;
+      // The next k tile must be there, and all warps done with the stage that is filled next.
+      ptx::cp_async_wait<kStages - 2>();
+      __syncthreads();
+      read_stage = read_stage + 1 == kStages ? 0 : read_stage + 1;
+      if (has_rows) {
+        reader.read(fragments[kSteps % 2], read_stage, 0);
+        multiply(acc, fragments[(kSteps - 1) % 2]);
       }
     }
+    if (has_rows) finish(args, tile, rows, acc, warp_m, warp_n, lane);
   };
-  if (warp_m * kWarpM < tile.rows) {
+  if (kWarps.m == 1 || (!kNarrow && tile.rows > (kWarps.m - 1) * kWarpM))
     work(Bool<true>{});
-    finish(args, tile, rows, acc, warp_m, warp_n, lane);
-  } else {
+  else
     work(Bool<false>{});
-  }
-  __syncthreads();  // nobody leaves while others are at a barrier
 }
 
 }  // namespace moetune::mma

@@ -125,6 +125,9 @@ void check(const Problem& problem) {
       for (const PipelineConfig& config : pipelines) {
         auto built = workload->build(config);
         if (!built && built.failure().reason.find("SPLIT_K ") != std::string::npos) continue;  // too many parts
+        // Biases and an exact gelu take registers that the largest tiles do not have: refused, which is a result.
+        const bool plain = problem.bias == Bias::none && problem.activation != Activation::gelu;
+        if (!built && !plain && built.failure().reason.find("spills ") != std::string::npos) continue;
         const Verdict verdict = verify(*workload, built, reference);
         EXPECT_TRUE(verdict.passed) << to_line(problem) << " " << to_label(config) << " exact " << verdict.exact << ": "
                                     << verdict.reason << " (relative L2 " << verdict.relative_l2 << ")";
@@ -259,8 +262,8 @@ TEST(GpuPipeline, ReplayedGraphLeavesTheSameOutput) {
   EXPECT_EQ(built.value()->read_rows(tokens), before);
 }
 
-// Blocks take tiles in another order each time, and what an earlier tile left in shared memory beside a tile's rows must
-// not show: neither in the result nor in its last bit.
+// Blocks take tiles in another order each time, and what an earlier tile left in shared memory beside a tile's rows
+// must not show: neither in the result nor in its last bit.
 TEST(GpuPipeline, EveryRunOfDynamicTilesGivesTheSameBits) {
   MOETUNE_NEEDS_GPU();
   if (gpu()->info().compute_capability != 90) GTEST_SKIP() << "no Hopper GPU";
