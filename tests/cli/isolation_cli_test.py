@@ -298,7 +298,8 @@ class OnARealDevice(Tuning):
         # A random order does not depend on times, so that the second run comes by the same configs.
         more = ["-q", "--strategy", "random", "--trial-timeout", "1"]
         options = dict(device=DEVICE, problems=[SMALL_LINE])
-        self.run_tool(*self.options(*more, out="first", budget="3s", **options))
+        brief, ample = ("3s", "12s") if DEVICE == "cpu" else ("12s", "24s")  # a GPU's kernels are compiled first
+        self.run_tool(*self.options(*more, out="first", budget=brief, **options))
         defaults = {argument(stage, config) for trial in self.records("first", "trial") if trial["stage"] is None
                     for stage, config in trial["stages"].items()}
         alone = {argument(trial["stage"], trial["stages"][trial["stage"]]): None
@@ -308,7 +309,7 @@ class OnARealDevice(Tuning):
         planted = dict(zip(victims, calamities))
         self.assertEqual(len(planted), len(calamities))
         text = " ".join(f"{word}={calamity}" for word, calamity in planted.items())
-        stdout, _ = self.run_tool(*self.options(*more, budget="12s", **options), MOETUNE_PLANTED=text)
+        stdout, _ = self.run_tool(*self.options(*more, budget=ample, **options), MOETUNE_PLANTED=text)
         self.assertIn("merged ran", stdout)
         self.check_calamities(planted, self.records())
 
