@@ -12,7 +12,7 @@
 namespace moetune {
 namespace {
 
-constexpr std::string_view kSchema = "moe-tune/best-config";
+constexpr std::string_view kBestSchema = "moe-tune/best-config";
 
 /// Letters, digits and a few signs stay; the rest becomes '-'.
 std::string as_file_name(std::string_view text) {
@@ -33,7 +33,7 @@ std::string routing_name(const RoutingSpec& routing) {
 }  // namespace
 
 std::string to_text(const BestFile& file) {
-  Json json{{"schema", kSchema}, {"schema_version", kSchemaVersion}};
+  Json json{{"schema", kBestSchema}, {"schema_version", kSchemaVersion}};
   const Json record = to_json(file.best, file.environment.device.id);
   for (const auto& [key, value] : record.items()) json[key] = value;
   json["environment"] = to_json(file.environment);
@@ -44,7 +44,7 @@ BestFile parse_best_file(std::string_view text, std::string_view origin_name) {
   const Origin origin{.file = std::string(origin_name), .line = 0};
   const Json json = parse_json(text, origin);
   const Field document(json, origin);
-  check_schema(document, kSchema);
+  check_schema(document, kBestSchema);
   return {.best = read_best(document), .environment = read_environment(document.at("environment"))};
 }
 

@@ -20,7 +20,7 @@
 namespace moetune {
 namespace {
 
-constexpr std::string_view kSchema = "moe-tune/journal";
+constexpr std::string_view kJournalSchema = "moe-tune/journal";
 
 [[noreturn]] void fail(const std::filesystem::path& path) {
   throw Error(fmt::format("cannot write the journal '{}': {}", path.string(), std::strerror(errno)));
@@ -74,7 +74,7 @@ void check_first_line(std::string_view line, const Origin& origin) {
   std::string reason;
   try {
     const Json json = parse_json(line, origin);
-    if (Field document(json, origin); document.find("schema")) return check_schema(document, kSchema);
+    if (Field document(json, origin); document.find("schema")) return check_schema(document, kJournalSchema);
     reason = "it has no 'schema'";
   } catch (const nlohmann::json::exception&) {
     reason = "its first line is no JSON object";
@@ -100,7 +100,7 @@ JournalWriter::JournalWriter(const std::filesystem::path& path, const Environmen
   file_ = open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (file_ < 0) fail(path_);
   try {
-    Json fields{{"schema", kSchema}, {"schema_version", kSchemaVersion}, {"environment", to_json(environment)}};
+    Json fields{{"schema", kJournalSchema}, {"schema_version", kSchemaVersion}, {"environment", to_json(environment)}};
     if (tuning) fields["tuning"] = to_json(*tuning);
     std::string header = to_line_of(record("header", run_, std::move(fields)));
     struct stat status {};
@@ -177,7 +177,7 @@ Journal parse_journal(std::string_view text, std::string_view origin_name) {
       const std::string kind = fields.at("kind").text();
       const std::string run = fields.at("run").text();
       if (kind == "header") {
-        check_schema(fields, kSchema);
+        check_schema(fields, kJournalSchema);
         journal.runs.push_back({.id = run, .environment = read_environment(fields.at("environment")), .tuning = {}});
         if (const auto tuning = fields.find("tuning")) journal.runs.back().tuning = read_tuning(*tuning);
         continue;

@@ -16,7 +16,7 @@
 namespace moetune {
 namespace {
 
-constexpr std::string_view kSchema = "moe-tune/space";
+constexpr std::string_view kSpaceSchema = "moe-tune/space";
 constexpr std::array<std::string_view, 10> kColumns{"config",    "rung",       "outcome", "reason",    "median_us",
                                                     "ci_low_us", "ci_high_us", "n",       "compile_s", "measure_s"};
 
@@ -186,7 +186,7 @@ std::string to_text(const SpaceFile& file) {
                       rounded(trial.measure_s)});
     }
   }
-  const Json json{{"schema", kSchema},
+  const Json json{{"schema", kSpaceSchema},
                   {"schema_version", kSchemaVersion},
                   {"problem", to_json(space.problem)},
                   {"stage", to_string(space.stage)},
@@ -203,7 +203,7 @@ SpaceFile parse_space_file(std::string_view text, std::string_view origin_name) 
   const Origin origin{.file = std::string(origin_name), .line = 0};
   const Json json = parse_json(text, origin);
   const Field document(json, origin);
-  check_schema(document, kSchema);
+  check_schema(document, kSpaceSchema);
   const std::vector<Field> columns = document.at("columns").elements();
   if (!std::equal(columns.begin(), columns.end(), kColumns.begin(), kColumns.end(),
                   [](const Field& field, std::string_view name) { return field.text() == name; }))

@@ -8,7 +8,7 @@ namespace moetune {
 namespace {
 
 constexpr int kNeighboursEach = 2;   // tried for each config at random
-constexpr std::size_t kLeaders = 4;  // whose neighbours are tried
+constexpr std::size_t kParents = 4;  // whose neighbours are tried
 
 class Halving final : public Racing {
  public:
@@ -32,7 +32,7 @@ class Halving final : public Racing {
 
   std::vector<std::size_t> unseen_neighbours(const Scoreboard& seen) const {
     std::vector<std::size_t> leaders = seen.ranked();
-    leaders.resize(std::min(leaders.size(), kLeaders));
+    leaders.resize(std::min(leaders.size(), kParents));
     std::vector<std::size_t> near;
     for (const std::size_t leader : leaders)
       for (const std::size_t candidate : space_.neighbours(leader))

@@ -9,7 +9,6 @@ namespace {
 constexpr double kLeastGeneration = 4;      // configs
 constexpr double kFarBehind = 1.5;          // of the best screening time: not worth a second look
 constexpr std::size_t kMostSurvivors = 12;  // who are all built at once
-constexpr int kLastRung = 2;
 
 }  // namespace
 

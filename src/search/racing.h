@@ -8,6 +8,9 @@
 
 namespace moetune {
 
+/// The closest look at a config; rung 0 is screening.
+inline constexpr int kLastRung = 2;
+
 /// A strategy that screens new configs for most of its budget and then re-measures those not far behind, in interleaved
 /// rounds, fewer and more closely each time: what a screening is off by would else choose among the best. Those who
 /// derive from it say what to screen.

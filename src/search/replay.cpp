@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "search/racing.h"
 #include "search/search_loop.h"
 
 namespace moetune {
@@ -24,7 +25,6 @@ constexpr double kNever = std::numeric_limits<double>::infinity();
 /// own).
 constexpr double kLeastSpread = 0.003;
 constexpr double kSamplesPerRung = 3;  // times as many as on the rung below, where a rung was not recorded
-constexpr int kLastRung = 2;
 
 /// The 95 % interval as a standard deviation.
 double spread_of(const RecordedTrial& trial) {

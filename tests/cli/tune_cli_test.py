@@ -94,12 +94,12 @@ class Tune(CliTest):
         self.assertNotIn(32, values["gate"])
 
     def test_a_warm_start_is_tried_first(self):
-        self.run_tool("tune", *SMALL, "--impl", "merged", "--budget", "2evals", "--out", "out")
+        self.run_tool("tune", *SMALL, "--impl", "merged", "--budget", "1s", "--out", "out")
         (best,) = (self.folder / "out/best").glob("*.merged.json")
         (self.folder / "E=4,N=32.json").write_text(json.dumps({"4": {
             "BLOCK_SIZE_M": 16, "BLOCK_SIZE_N": 64, "BLOCK_SIZE_K": 64, "GROUP_SIZE_M": 1, "num_warps": 4,
             "num_stages": 3}}))
-        _, stderr = self.run_tool("tune", *SMALL, "--impl", "merged", "--budget", "4evals", "--out", "again",
+        _, stderr = self.run_tool("tune", *SMALL, "--impl", "merged", "--budget", "2s", "--out", "again",
                                   "--warm-start", best, "--warm-start", "E=4,N=32.json")
         self.assertIn("mma bm16.bn64.bk64.gm1.w4.st3 is passed over: engine mma is not searched here", stderr)
         known = json.loads(best.read_text())["stages"]

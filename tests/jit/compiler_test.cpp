@@ -98,8 +98,8 @@ TEST_F(Compiler, AFailureIsAResultWithTheCompilersWords) {
   EXPECT_NE(result.failure().reason.find("error"), std::string::npos);
 }
 
-/// Every kernel of the portable engine and around it × stage × dtype × activation × bias on configs of every kind, for
-/// each architecture that is a target.
+/// Every kernel of the portable engine and around it × stage × dtype × activation × bias, for each architecture that is
+/// a target; configs of every kind take turns, all of them with the first type and activation.
 TEST_F(Compiler, EveryPortableKernelCompilesWithoutSpills) {
   const std::vector<Config> configs{{{"BLOCK_SIZE_M", 16},
                                      {"BLOCK_SIZE_N", 64},
@@ -121,6 +121,7 @@ TEST_F(Compiler, EveryPortableKernelCompilesWithoutSpills) {
                                      {"num_stages", 3}}};
   std::vector<KernelSource> sources{{.path = "kernels/routing/kernel.cu", .defines = {}},
                                     {.path = "kernels/data/kernel.cu", .defines = {}}};
+  std::size_t turn = 0;
   for (const DType dtype : {DType::bf16, DType::fp16})
     for (const Activation activation :
          {Activation::silu, Activation::gelu, Activation::gelu_tanh, Activation::swigluoai}) {
@@ -132,8 +133,10 @@ TEST_F(Compiler, EveryPortableKernelCompilesWithoutSpills) {
           {.path = "kernels/elementwise/kernel.cu",
            .defines = {"DTYPE=" + std::string(to_string(dtype)), "ACTIVATION=" + std::string(to_string(activation))}});
       for (const Stage stage : {Stage::gemm1, Stage::gate, Stage::final})
-        for (std::size_t i = 0; i < configs.size(); i++)
+        for (std::size_t i = 0; i < configs.size(); i++) {
+          if ((dtype != DType::bf16 || activation != Activation::silu) && turn++ % configs.size() != 0) continue;
           sources.push_back(mma_engine().kernel_plan(configs[i], stage, problem, i == 0).source);
+        }
     }
   sources = distinct(std::move(sources));
   expect_no_spills(90, sources);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -49,12 +50,23 @@ class WgmmaEngines : public testing::TestWithParam<std::string> {
   /// Calls visit(config, stage) for every config of the shipped search space that is legal.
   template <class Visit>
   void for_each_legal(Visit visit) const {
+    for (const auto& [config, stage] : legal()) visit(config, stage);
+  }
+
+ private:
+  using Legal = std::vector<std::pair<Config, Stage>>;
+
+  const Legal& legal() const {
+    static std::map<std::string, Legal> found;  // once for all tests: of hundreds of thousands
+    const auto [place, is_new] = found.try_emplace(GetParam());
+    if (!is_new) return place->second;
     const SearchSpace space = space_of(engine_);
     for (std::uint64_t i = 0; i < space.size(); i++) {
       const Config each = space.at(i);
       for (const Stage stage : kStages)
-        if (!engine_.why_invalid(each, stage, kQwen, kH200)) visit(each, stage);
+        if (!engine_.why_invalid(each, stage, kQwen, kH200)) place->second.emplace_back(each, stage);
     }
+    return place->second;
   }
 };
 INSTANTIATE_TEST_SUITE_P(, WgmmaEngines, testing::Values("wgmma", "wgmma_swap_ab"),
