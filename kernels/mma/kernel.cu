@@ -317,8 +317,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) KERNEL_NAME(const __grid_
 
   // One k tile: read the fragments of the next step, copy a part of a later k tile, multiply. Where all warps have rows in
   // this tile nothing branches: that would keep the compiler from spreading the copies among the products (15 %). Where
-  // some have none these only copy, with a branch before and after the one barrier (3 to 8 %). Narrow outputs have no
-  // registers to spare for both.
+  // some have none these only copy, with a branch before and after the one barrier (3 to 8 %).
   int read_stage = 0, write_stage = kStages - 1;
   const auto copy_part = [&](int step) {
 #pragma unroll
@@ -359,7 +358,9 @@ extern "C" __global__ void __launch_bounds__(kThreads) KERNEL_NAME(const __grid_
     }
     if (has_rows) finish(args, tile, rows, acc, warp_m, warp_n, lane);
   };
-  if (kWarps.m == 1 || (!kNarrow && tile.rows > (kWarps.m - 1) * kWarpM))
+  // The largest accumulators leave no registers for a loop that branches: there a warp without rows multiplies zeros.
+  constexpr bool kMayIdle = kWarps.m > 1 && kFragmentsM * kFragmentsN * 4 < 128;
+  if (!kMayIdle || tile.rows > (kWarps.m - 1) * kWarpM)
     work(Bool<true>{});
   else
     work(Bool<false>{});

@@ -118,6 +118,12 @@ TEST_F(Compiler, EveryPortableKernelCompilesWithoutSpills) {
                                      {"BLOCK_SIZE_K", 64},
                                      {"GROUP_SIZE_M", 8},
                                      {"num_warps", 8},
+                                     {"num_stages", 3}},
+                                    {{"BLOCK_SIZE_M", 128},
+                                     {"BLOCK_SIZE_N", 128},
+                                     {"BLOCK_SIZE_K", 64},
+                                     {"GROUP_SIZE_M", 8},
+                                     {"num_warps", 4},
                                      {"num_stages", 3}}};
   std::vector<KernelSource> sources{{.path = "kernels/routing/kernel.cu", .defines = {}},
                                     {.path = "kernels/data/kernel.cu", .defines = {}}};
