@@ -206,9 +206,17 @@ std::vector<Config> swap_ab_first_configs(Stage stage, const Problem& problem, c
            {m, 64, 64, 1, 4, 1, 1, 3, 1}, {64, 128, 64, 1, 4, 1, 1, 2, 1}, {m, 256, 64, 1, 4, 2},
            {m, 128, 128, 1, 4, 1}};
   } else if (fullest <= 128) {
-    all = {{96, 128, 64, 1, 3, 1, 1, 2, 1},  {96, 128, 64, 1, 3, 1, 1, 2},   {96, 256, 64, 1, 4, 2},
-           {128, 256, 64, 1, 4, 2},          {128, 128, 64, 1, 3, 1, 1, 2},  {96, 64, 64, 1, 4, 1, 1, 2, 1},
-           {128, 128, 64, 1, 3, 1, 1, 2, 1}, {96, 256, 64, 1, 4, 2, 1, 1, 1}};
+    const int m = fullest <= 96 ? 96 : 128;
+    all = {{m, 128, 64, 1, 3, 1, 1, 2, 1},
+           {m, 128, 64, 1, 3, 1, 1, 2},
+           {m, 256, 64, 1, 4, 2},
+           {128, 256, 64, 1, 4, 2},
+           {96, 128, 64, 1, 3, 1, 1, 2},
+           {96, 64, 64, 1, 4, 1, 1, 2, 1},
+           {128, 128, 64, 1, 3, 1, 1, 2},
+           {m, 256, 64, 1, 4, 2, 1, 1, 1},
+           {128, 256, 64, 8, 4, 2, 1, 1, 0, 1},
+           {160, 256, 64, 8, 3, 2, 1, 1, 0, 1}};
   } else {
     // Tiles of an expert are of even height, so that the widest that registers allow wastes nothing; in the second
     // GEMM, whose tiles are short, its fourth stage gives way to the store buffers.

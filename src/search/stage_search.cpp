@@ -28,6 +28,36 @@ class StageSearch final : public Measurer {
   }
 
   void measure(const std::vector<Proposal>& batch) override {
+    if (batch.front().rung == 0 && meter_.seconds_left())
+      measure_in_slices(batch);
+    else
+      measure_at_once(batch);
+  }
+  const Scoreboard& board() const override { return result_.board; }
+  const Meter& meter() const override { return meter_; }
+  bool is_over() const override { return result_.device_lost || meter_.is_spent() || bench_.should_stop(); }
+
+ private:
+  /// Against a deadline: what has been compiled is measured before time goes into compiling more, and of that only so
+  /// much at a time as leaves half of what is left to measure it in. A batch of 64 compiled at once took a second, was
+  /// not measured for want of time, and left none for the stages after it.
+  void measure_in_slices(const std::vector<Proposal>& batch) {
+    constexpr std::size_t kFirstSlice = 16;  // kernels prepared so far may have been in a cache
+    std::vector<Proposal> left = batch;
+    const auto to_compile = std::stable_partition(
+        left.begin(), left.end(), [this](const Proposal& each) { return bench_.is_prepared(pipeline_of(each)); });
+    if (to_compile != left.begin()) measure_at_once({left.begin(), to_compile});
+    left.erase(left.begin(), to_compile);
+    for (std::size_t most = kFirstSlice; !left.empty() && !is_over(); most = left.size()) {
+      const double fit = *meter_.seconds_left() / 2 / std::max(bench_.prepare_seconds(), 1e-6);
+      const std::size_t slice = std::min({left.size(), most, static_cast<std::size_t>(std::clamp(fit, 1.0, 1e3))});
+      const auto end = left.begin() + static_cast<std::ptrdiff_t>(slice);
+      measure_at_once({left.begin(), end});
+      left.erase(left.begin(), end);
+    }
+  }
+
+  void measure_at_once(const std::vector<Proposal>& batch) {
     const std::vector<const Trial*> known = recall(batch);
     std::vector<PipelineConfig> configs;
     for (std::size_t i = 0; i < batch.size(); ++i)
@@ -38,11 +68,7 @@ class StageSearch final : public Measurer {
     else
       race(batch, known);
   }
-  const Scoreboard& board() const override { return result_.board; }
-  const Meter& meter() const override { return meter_; }
-  bool is_over() const override { return result_.device_lost || meter_.is_spent() || bench_.should_stop(); }
 
- private:
   PipelineConfig pipeline_of(const Proposal& proposal) const {
     const StageConfig& candidate = space_.configs[proposal.candidate];
     PipelineConfig config = host_.of(candidate.engine).config;

@@ -22,6 +22,16 @@ constexpr std::size_t kLeaders = 3;       // of each stage, to be joined
 constexpr std::size_t kJoins = 4;         // of an implementation, in the finals
 constexpr std::size_t kPrepareAhead = 8;  // first guesses of each stage, compiled while the references are computed
 
+constexpr double kLeastTrials = 8;  // that a stage gets time for
+
+/// A search of 28 problems on an H200 from an empty kernel cache took 0.066 s a trial (4337 trials in 285 s,
+/// compilation, references and finals included), others 0.03 to 0.06 s. Where a pipeline takes long, so does a trial:
+/// it is run some 20 times, and 0.5 of the roofline is a usual pace.
+double trial_seconds(const Problem& problem, const Ceilings& ceilings) {
+  constexpr double kTrialSeconds = 0.06, kRuns = 20, kPace = 0.5;
+  return kTrialSeconds + kRuns / kPace * 1e-6 * roofline_us(most_pipeline_work(problem), ceilings);
+}
+
 /// Tunable stages of the implementations, in pipeline order, each once.
 std::vector<Stage> stages_wanted(const std::vector<Impl>& impls) {
   std::vector<Stage> stages;
@@ -236,9 +246,13 @@ class Tuning {
       const std::size_t stages_left = to_search.size() - i;
       const double now = bench_->now();
       std::optional<double> deadline;
-      if (limits_.has_deadline())
-        deadline =
-            now + std::max(0.0, start_s_ + kSearchShare * limits_.seconds - now) / static_cast<double>(stages_left);
+      if (limits_.has_deadline()) {
+        const double end = start_s_ + limits_.seconds;
+        const double share = (start_s_ + kSearchShare * limits_.seconds - now) / static_cast<double>(stages_left);
+        // Whatever the stages before it took: the best of the engine's first guesses is worth more than long finals.
+        const double least = std::min(kLeastTrials * trial_seconds(problem_, options_.ceilings), end - now);
+        deadline = now + std::max({share, least, 0.0});
+      }
       const std::optional<std::size_t> limit = limits_.trials_of(space.configs.size(), trials, stages_left);
       Meter meter(limit, deadline,
                   bench_->seconds() / static_cast<double>(std::max<std::size_t>(bench_->reported(), 1)),
@@ -315,13 +329,7 @@ class Tuning {
 }  // namespace
 
 double likely_seconds(const TunePlan& plan, const Problem& problem, const Ceilings& ceilings) {
-  // A search of 28 problems on an H200 from an empty kernel cache took 0.066 s a trial (4337 trials in 285 s,
-  // compilation, references and finals included), others 0.03 to 0.06 s. Where a pipeline takes long, so does a trial:
-  // it is run some 20 times, and 0.5 of the roofline is a usual pace.
-  constexpr double kTrialSeconds = 0.06, kRuns = 20, kPace = 0.5;
-  const Work work = most_pipeline_work(problem);
-  const double each = kTrialSeconds + kRuns / kPace * 1e-6 * roofline_us(work, ceilings);
-  const double all = static_cast<double>(plan.attempts) * each;
+  const double all = static_cast<double>(plan.attempts) * trial_seconds(problem, ceilings);
   return plan.seconds > 0 ? std::min(plan.seconds, all) : all;
 }
 

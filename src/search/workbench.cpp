@@ -56,8 +56,14 @@ void Workbench::prepare(std::span<const PipelineConfig> configs) {
   const std::vector<std::pair<Stage, StageConfig>> stages(distinct.begin(), distinct.end());
   const double start = options_.clock();
   device_.prepare(problem_, stages, [] {});
-  const double each_s = (options_.clock() - start) / static_cast<double>(stages.size());
+  const double seconds = options_.clock() - start, each_s = seconds / static_cast<double>(stages.size());
   for (const auto& stage : stages) compile_s_.emplace(stage, each_s);
+  prepare_s_ += seconds;
+}
+
+bool Workbench::is_prepared(const PipelineConfig& config) const {
+  return std::all_of(config.stages.begin(), config.stages.end(),
+                     [this](const auto& stage) { return compile_s_.contains(stage); });
 }
 
 Trial Workbench::describe(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <future>
 #include <map>
 #include <memory>
@@ -40,6 +41,11 @@ class Workbench {
   /// Compiles ahead what the attempts to come need. The time it took is divided among the configs that it was new for,
   /// and becomes part of the first trial of each.
   void prepare(std::span<const PipelineConfig> configs);
+  bool is_prepared(const PipelineConfig& config) const;
+  /// Of a config of a stage, the mean so far; 0 before there were any.
+  double prepare_seconds() const {
+    return prepare_s_ / static_cast<double>(std::max<std::size_t>(compile_s_.size(), 1));
+  }
   /// What this attempt came to in an earlier run; null where it is not known.
   const Trial* recall(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage, int rung = 0) const;
   /// Takes a recalled trial for one just made: it counts, and so does its time.
@@ -94,6 +100,7 @@ class Workbench {
   std::shared_future<References> references_;  ///< of the data there is now; after the workload, whose routing it reads
   int draw_ = 0;
   std::map<std::pair<Stage, StageConfig>, double> compile_s_;  ///< of what was prepared; 0 once a trial has it
+  double prepare_s_ = 0;
   std::size_t reported_ = 0;
 };
 

@@ -11,6 +11,7 @@ struct Searched {
   StageResult result;
   Recorder events;
   std::size_t trials = 0;
+  double seconds = 0;
 };
 
 Searched search(FakeSpec spec, std::string_view strategy_name, std::optional<std::size_t> trials,
@@ -27,10 +28,12 @@ Searched search(FakeSpec spec, std::string_view strategy_name, std::optional<std
                       .failures = {}};
   const auto strategy = find_strategy(strategy_name).make(space, 1);
   std::optional<double> deadline;
+  const double start = device.seconds();
   if (seconds) deadline = device.seconds() + *seconds;
   Meter meter(trials, deadline, 0.05, options.clock);
   searched.result = search_stage(bench, Stage::gate, space, host, *strategy, meter, 10);
   searched.trials = meter.trials();
+  searched.seconds = device.seconds() - start;
   return searched;
 }
 
@@ -80,6 +83,13 @@ TEST(SearchStage, KeepsToItsTime) {
   const Searched searched = search({.time_us = small_bowl()}, "exhaustive", std::nullopt, 1.0);
   EXPECT_GT(searched.trials, 10u);
   EXPECT_LT(searched.trials, 45u);
+}
+
+TEST(SearchStage, CompilesNoMoreThanItWillMeasure) {
+  // The whole batch of 64 would take 6.4 s to compile.
+  const Searched searched = search({.time_us = small_bowl(), .compile_s = 0.1}, "exhaustive", std::nullopt, 2.5);
+  EXPECT_GE(searched.trials, 16u);
+  EXPECT_LT(searched.seconds, 2.5 + 8 * 0.1);
 }
 
 TEST(SearchStage, EndsWithTheDevice) {

@@ -171,6 +171,14 @@ TEST(Tune, KeepsToABudgetInSeconds) {
   }
 }
 
+TEST(Tune, EveryStageIsSearchedHoweverLongTheOnesBeforeItTook) {
+  const Tuned tuned = tune({.time_us = small_bowl(), .compile_s = 0.2}, budget("4s"));
+  std::map<Stage, int> trials;
+  for (const Trial& trial : tuned.events.trials)
+    if (trial.stage) ++trials[*trial.stage];
+  for (const Stage stage : {Stage::gemm1, Stage::gate, Stage::final}) EXPECT_GE(trials[stage], 3) << to_string(stage);
+}
+
 TEST(Tune, KeepsToABudgetInSecondsWhereLoadHasToSettle) {
   for (const char* text : {"4s", "10s", "30s"}) {
     const Tuned tuned = tune({.time_us = small_bowl(), .noise = 0.02, .throttle = 0.15, .settle_s = 0.2}, budget(text));
