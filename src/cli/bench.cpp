@@ -268,14 +268,19 @@ int BenchCommand::run(const Session& session) {
     sets_min_time |= extra.starts_with("--benchmark_min_time");
     arguments.push_back(extra);
   }
-  // Half a second of 20 µs samples, each with a flush of the cache, would take half a minute.
-  if (!sets_min_time) arguments.insert(arguments.begin() + 1, std::string("--benchmark_min_time=") + MOETUNE_MIN_TIME);
+  const std::vector<BenchOptions::Job> jobs = options_.jobs();
+  const auto device = options_.device.open(options_.quiet);
+  if (!sets_min_time) {
+    // Only the samples count, not the flush of the cache before each: with the half second that is the library's
+    // default, 20 µs samples would take half a minute on a GPU. A CPU flushes a hundred times as slowly.
+    const bool flushes_slowly = device->info().backend == Backend::cpu && options_.timing.cache == "cold";
+    arguments.push_back(
+        fmt::format("--benchmark_min_time={}{}", flushes_slowly ? 0.002 : 0.05, MOETUNE_BENCHMARK_SECONDS));
+  }
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   int argc = static_cast<int>(argv.size());
 
-  const std::vector<BenchOptions::Job> jobs = options_.jobs();
-  const auto device = options_.device.open(options_.quiet);
   const std::vector<const Engine*> engines = engines_on(device->info());
   const Ceilings ceilings = find_ceilings(*device, false, [&](std::string_view line) {
     if (!options_.quiet) fmt::print(stderr, "{}\n", line);
