@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -68,6 +69,14 @@ class Workload {
   virtual Result<std::unique_ptr<Pipeline>> build(const PipelineConfig& config) = 0;
 };
 
+/// At what clock a device runs, and why not at a higher one.
+struct ClockState {
+  double sm_mhz = 0;                   ///< of a GPU's multiprocessors; 0 where it is not known
+  std::vector<std::string> slowed_by;  ///< "power limit", "temperature", …
+
+  bool operator==(const ClockState&) const = default;
+};
+
 /// A place where pipelines run.
 class Device {
  public:
@@ -78,6 +87,9 @@ class Device {
   /// Seconds of load after which the device runs at the clocks that it keeps while the load lasts; 0 where a rest
   /// before it makes no difference.
   virtual double settle_seconds() const = 0;
+
+  /// Read between samples; takes µs.
+  virtual ClockState clock() const { return {}; }
 
   /// Measures streaming read bandwidth and the matrix rate; takes about a second.
   virtual Ceilings measure_ceilings() = 0;

@@ -12,6 +12,7 @@
 #include "cli/ceilings_cache.h"
 #include "cli/output.h"
 #include "cli/verified_workload.h"
+#include "measure/clock_readings.h"
 #include "problem/work.h"
 #include "results/best_file.h"
 #include "results/journal.h"
@@ -93,6 +94,7 @@ struct Timed {
   // Of all calls that Google Benchmark made, those included with which it looked for the number of iterations.
   std::vector<std::vector<double>> rounds_us = {};
   std::map<Stage, std::vector<std::vector<double>>> stage_rounds_us = {};
+  ClockReadings clock = {};  // while the whole was timed
 };
 
 Summary summarise_benchmark(std::span<const std::vector<double>> rounds_us, int draws) {
@@ -124,12 +126,14 @@ void record(JournalWriter& journal, const Timed& timed, const Ceilings& ceilings
   }
   if (timed.rounds_us.empty()) return;
   const Work work = pipeline_work(job.problem, timed.experts_hit);
+  Summary time = summarise_benchmark(timed.rounds_us, draws_of(job));
+  timed.clock.complete(time);
   Best best{.problem = job.problem,
             .config = timed.config,
             .data = job.data,
             .timing = job.timing,
             .experts_hit = timed.experts_hit,
-            .time = summarise_benchmark(timed.rounds_us, draws_of(job)),
+            .time = time,
             .stage_times = {},
             .verdict = timed.verdict.value(),
             .roofline_us = roofline_us(work, ceilings),
@@ -215,6 +219,7 @@ void Runner::run(benchmark::State& state, Timed& timed, std::optional<Stage> sta
       for (const double us : samples.value()) sum_us += us;
       if (!(sum_us > 0)) return skip_failure({Outcome::runtime_error, "the device's timer returned no positive time"});
       kept.push_back(samples.value());
+      if (!stage) timed.clock.add(device_.clock());
       state.SetIterationTime(sum_us * 1e-6);
     }
     const double hit = timed.experts_hit = mean_experts_hit(job.problem, job.data, draws);

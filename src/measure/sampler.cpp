@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "measure/clock_readings.h"
+
 namespace moetune {
 namespace {
 
@@ -56,7 +58,9 @@ class Runner {
     load(rule_.settle_seconds, last_run);
     if (failure_) return;
     const std::vector<double> samples = take(batch_, last_run);
-    if (!failure_) keep(samples);
+    if (failure_) return;
+    keep(samples);
+    if (context_.read_clock) clock_.add(context_.read_clock());
   }
 
   /// After a round: is this one still to be sampled for its own sake?
@@ -88,6 +92,7 @@ class Runner {
     Measurement measurement{
         .time = summarise_draws(rounds_us_, context_.draws()), .rounds_us = std::move(rounds_us_), .seconds = spent_s_};
     measurement.time.stopped_by = stopped_by_;
+    clock_.complete(measurement.time);
     return measurement;
   }
 
@@ -158,6 +163,7 @@ class Runner {
   double seconds_each_ = 0;  // of the samples taken last, flushes included
   std::vector<std::vector<double>> rounds_us_;
   std::vector<double> all_;
+  ClockReadings clock_;  // one of each visit
   Summary summary_;
   std::optional<Failure> failure_;
   std::string stopped_by_;

@@ -67,6 +67,8 @@ struct SamplingContext {
   Clock clock = steady_seconds;
   Rest rest = sleep_seconds;
   std::function<bool()> stop = [] { return false; };  ///< asked between visits; ends the sampling ("interrupted")
+  /// Asked after the samples of each visit; empty where the device has no clock to tell.
+  std::function<ClockState()> read_clock = nullptr;
   /// Changes the routing to this of timing.routing_draws; empty where all rounds are to have one routing.
   std::function<void(int draw)> reroute = nullptr;
 

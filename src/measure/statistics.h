@@ -12,17 +12,18 @@ struct Summary {
   double ci_low_us = 0, ci_high_us = 0;
   double min_us = 0, p10_us = 0, p90_us = 0;
   int n = 0;
-  std::string stopped_by;   ///< "interval" or "cap"; see measure/sampler.h
-  double sm_clock_mhz = 0;  ///< of a GPU's multiprocessors meanwhile, the median; 0 where it was not read
+  std::string stopped_by;              ///< "interval" or "cap"; see measure/sampler.h
+  double sm_clock_mhz = 0;             ///< of a GPU's multiprocessors meanwhile, the median; 0 where it was not read
+  std::vector<std::string> slowed_by;  ///< what kept that clock down, in any of the visits, sorted; see ClockState
 
   /// Half the interval as a share of the median; infinite where there is no median.
   double relative_half_width() const;
   bool operator==(const Summary&) const = default;
 };
 
-/// Everything but `stopped_by` and `sm_clock_mhz`. The interval runs between the k-th sample from below and from above,
-/// k the largest for which it covers the median with at least 95 % whatever the distribution; with fewer than 6 samples
-/// no k does, and it is the whole range. An empty sample gives n = 0.
+/// Everything but `stopped_by`, `sm_clock_mhz` and `slowed_by`. The interval runs between the k-th sample from below
+/// and from above, k the largest for which it covers the median with at least 95 % whatever the distribution; with
+/// fewer than 6 samples no k does, and it is the whole range. An empty sample gives n = 0.
 Summary summarise(std::span<const double> samples_us);
 
 /// The same where round r had draw r mod `draws` of the routing. The median is the mean of the draws' medians and its

@@ -190,6 +190,7 @@ Json to_json(const Summary& summary) {
             {"n", summary.n},
             {"stopped_by", summary.stopped_by}};
   if (summary.sm_clock_mhz > 0) json["sm_clock_mhz"] = number(summary.sm_clock_mhz);
+  if (!summary.slowed_by.empty()) json["slowed_by"] = summary.slowed_by;
   return json;
 }
 
@@ -204,6 +205,8 @@ Summary read_summary(const Field& field) {
                   .stopped_by = field.at("stopped_by").text()};
   if (!(summary.median_us > 0)) field.at("median_us").fail("must be above 0");
   if (const auto clock = field.find("sm_clock_mhz")) summary.sm_clock_mhz = clock->finite();
+  if (const auto slowed_by = field.find("slowed_by"))
+    for (const Field& reason : slowed_by->elements()) summary.slowed_by.push_back(reason.text());
   return summary;
 }
 

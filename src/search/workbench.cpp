@@ -173,6 +173,7 @@ SamplingContext Workbench::sampling() {
   SamplingContext context{.timing = options_.timing, .clock = options_.clock, .rest = options_.rest, .stop = [this] {
                             return events_.should_stop();
                           }};
+  context.read_clock = [this] { return device_.clock(); };
   if (is_random(problem_.routing)) context.reroute = [this](int draw) { reroute(draw); };
   return context;
 }

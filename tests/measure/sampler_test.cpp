@@ -26,6 +26,31 @@ std::vector<Candidate> candidates(Loaded& loaded, std::size_t count) {
   return result;
 }
 
+TEST(Sample, TellsTheClockOfItsVisitsAndWhatHeldItDown) {
+  Loaded loaded({.time_us = gate_times({100, 200})});
+  int readings = 0;
+  SamplingContext context{.timing = {}, .clock = loaded.clock()};
+  context.read_clock = [&]() -> ClockState {  // every second visit is the second candidate's
+    if (readings++ % 2 == 0) return {.sm_mhz = 1980, .slowed_by = {}};
+    return {.sm_mhz = 1500, .slowed_by = {readings < 3 ? "temperature" : "power limit"}};
+  };
+  const auto results = sample(candidates(loaded, 2), 2, {.min_samples = 2, .max_samples = 2}, context);
+  std::vector<double> clocks;
+  std::vector<std::string> reasons;
+  for (const auto& result : results) {
+    clocks.push_back(result.value().time.sm_clock_mhz);
+    reasons.insert(reasons.end(), result.value().time.slowed_by.begin(), result.value().time.slowed_by.end());
+  }
+  // Round 0 visits A, B; round 1 visits B, A.
+  EXPECT_EQ(readings, 4);
+  EXPECT_EQ(clocks, (std::vector<double>{1740, 1740}));
+  EXPECT_EQ(reasons, (std::vector<std::string>{"power limit", "temperature"}));
+
+  context.read_clock = nullptr;
+  const auto unknown = sample(candidates(loaded, 1), 2, finals(), context);
+  EXPECT_EQ(unknown[0].value().time.sm_clock_mhz, 0);
+}
+
 TEST(Sample, RoundsStartWithAnotherCandidateEach) {
   Loaded loaded({.time_us = gate_times({100, 200, 300})});
   const std::vector<Candidate> three = candidates(loaded, 3);

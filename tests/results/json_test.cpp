@@ -28,8 +28,10 @@ TEST(Json, RecordsRoundTrip) {
   EXPECT_EQ(round_trip(to_json(sample_summary(0.1)), read_summary), sample_summary(0.1));
   Summary clocked = sample_summary(0.1);
   clocked.sm_clock_mhz = 1980;
+  clocked.slowed_by = {"power limit", "temperature"};
   EXPECT_EQ(round_trip(to_json(clocked), read_summary), clocked);
   EXPECT_FALSE(to_json(sample_summary(0.1)).contains("sm_clock_mhz")) << "where it was not read";
+  EXPECT_FALSE(to_json(sample_summary(0.1)).contains("slowed_by"));
   EXPECT_EQ(round_trip(to_json(sample_environment()), read_environment), sample_environment());
   EXPECT_EQ(round_trip(to_json(sample_trial(), "cuda:0"), read_trial), sample_trial());
   for (const Impl impl : kImpls)

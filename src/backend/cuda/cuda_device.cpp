@@ -8,6 +8,7 @@
 
 #include "backend/cuda/cuda_pipeline.h"
 #include "backend/cuda/cuda_workload.h"
+#include "backend/cuda/nvml.h"
 #include "backend/cuda/probes.h"
 #include "base/error.h"
 #include "kernel/engine.h"
@@ -25,6 +26,8 @@ class CudaDevice final : public Device {
   /// When an H200 has come under its power limit: after idling, a pipeline (qwen3-30b-a3b, M=16384, back to back) took
   /// 2013 us in the first 30 ms, 2170 until 90 ms, and 2312 from 130 ms on.
   double settle_seconds() const override { return 0.15; }
+
+  ClockState clock() const override { return clock_.read(); }
 
   Ceilings measure_ceilings() override {
     try {
@@ -104,6 +107,7 @@ class CudaDevice final : public Device {
   }
 
   std::shared_ptr<cuda::Gpu> gpu_;
+  cuda::ClockReader clock_{info().uuid};
 };
 
 }  // namespace
