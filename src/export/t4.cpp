@@ -98,9 +98,9 @@ Json result(const Trial& trial, const Environment& run) {
   if (!trial.reason.empty()) measurements.push_back(measurement("reason", trial.reason, ""));
   return {{"timestamp", run.created},  // of the run: trials have none of their own
           {"configuration", configuration(trial)},
-          // What building, verifying and timing took together: they are not told apart.
+          // Framework: what building, verifying and timing took together. They are not told apart.
           {"times",
-           {{"compilation_time", 0},
+           {{"compilation_time", trial.compile_s * kMsPerS},
             {"runtimes", std::move(runtimes)},
             {"framework", trial.wall_s * kMsPerS},
             {"search_algorithm", 0},
