@@ -35,7 +35,7 @@ function(moetune_instrumented target)
     target_compile_options(${target} PRIVATE -O1)  # would take minutes to run
     return()
   endif()
-  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 16)
   if(NOT target STREQUAL "moetune_cli")  # which has its own precompiled headers
     set(pch moetune_library_headers)
     get_target_property(libraries ${target} LINK_LIBRARIES)
