@@ -34,7 +34,7 @@ class Committed(unittest.TestCase):
                     document = json.loads(line)
                     kinds.add(document["kind"])
                     self.valid("journal", document, f"{path}:{number}")
-            self.assertEqual(kinds, {"header", "trial", "best"}, path)
+            self.assertLessEqual({"header", "trial", "best"}, kinds, path)
 
     def test_best_files(self):
         self.assertGreater(len(best_files()), 0)
@@ -88,7 +88,7 @@ class WhatIsNotRight(unittest.TestCase):
     """A best-config file holds nearly everything that there is."""
 
     document = read(next(path for path in best_files() if path.name.endswith(".merged.json")))
-    optional = {"burst"}
+    optional = {"burst", "sm_clock_mhz", "slowed_by", "routing_draws", "kernels"}  # the last two since 1.2
 
     def errors(self, path, change):
         return SCHEMAS["best-config"].errors(changed(self.document, path, change))
@@ -103,7 +103,7 @@ class WhatIsNotRight(unittest.TestCase):
                 self.assertTrue(self.errors(path, put_another_type))
 
     def test_a_missing_key_anywhere(self):
-        free = {("stages", stage, "config") for stage in self.document["stages"]} | {("stage_times",), ("stages",)}
+        free = {("stages", stage, "config") for stage in self.document["stages"]} | {("stage_times",), ("stages",), ("environment", "tool", "kernels")}
         for path in places(self.document):
             if not path or isinstance(path[-1], int) or path[:-1] in free or path[-1] in self.optional:
                 continue

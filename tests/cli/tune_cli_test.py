@@ -66,7 +66,7 @@ class Tune(CliTest):
 
     def test_several_problems_are_averaged(self):
         (self.folder / "batch").write_text(f"# two\n{SMALL_LINE}\nM=8,K=64,N1=64,E=4,topk=2,routing=zipf:1.0 # skewed\n")
-        stdout, _ = self.run_tool("tune", "--device", "cpu", "--batch", "batch", "--budget", "4s", "--out", "out", "-q")
+        stdout, _ = self.run_tool("tune", "--device", "cpu", "--batch", "batch", "--budget", "2s", "--out", "out", "-q")
         self.assertRegex(stdout.splitlines()[-1], ANSWER + r" \(geometric means of 2 problems\)$")
         self.assertEqual(len(list((self.folder / "out/best").iterdir())), 4)
 
@@ -112,12 +112,12 @@ class Tune(CliTest):
 
     def test_a_model_with_axes(self):
         stdout, _ = self.run_tool("tune", "--device", "cpu", "--model", "qwen3-30b-a3b", "--tp", "8", "--ep", "16",
-                                  "--M", "1,2", "--budget", "4s", "--out", "out", "-q", "--json", "-")
+                                  "--M", "1,2", "--budget", "2s", "--out", "out", "-q", "--json", "-")
         shapes = {(each["problem"]["M"], each["problem"]["N1"], each["problem"]["E"]) for each in json.loads(stdout)["results"]}
         self.assertEqual(shapes, {(1, 192, 8), (2, 192, 8)})
 
     def test_default_folder_is_named_after_the_device(self):
-        self.run_tool("tune", *SMALL, "--budget", "2s", "-q")
+        self.run_tool("tune", *SMALL, "--budget", "1s", "-q")
         (folder,) = (self.folder / "moe-tune-results").iterdir()
         self.assertRegex(folder.name, r"^[a-z0-9-]+$")
         self.assertTrue((folder / "journal.jsonl").exists())
@@ -154,7 +154,7 @@ class Tune(CliTest):
             pid, fd = pty.fork()
             if pid == 0:
                 os.chdir(self.folder)
-                os.execve(BINARY, [BINARY, "tune", *SMALL, "--budget", "2s", "--out", "out"],
+                os.execve(BINARY, [BINARY, "tune", *SMALL, "--budget", "1s", "--out", "out"],
                           {**self.environment(), "TERM": "xterm", **extra})
             output = b""
             while True:
