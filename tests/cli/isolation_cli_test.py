@@ -58,7 +58,7 @@ class Tuning(CliTest):
         """Each cost the trials it was in, and nothing else failed."""
         failed = collections.defaultdict(list)
         for record in records:
-            if record["kind"] != "trial" or record["outcome"] in ("ok", "compile_error"):  # a GPU's kernel may spill
+            if record["kind"] != "trial" or record["outcome"] == "ok":
                 continue
             hit = [word for stage, config in record["stages"].items() for word in planted if word == argument(stage, config)]
             self.assertEqual(len(hit), 1, f"failed without cause: {record}")
@@ -314,7 +314,9 @@ class OnARealDevice(Tuning):
         text = " ".join(f"{word}={calamity}" for word, calamity in planted.items())
         stdout, _ = self.run_tool(*self.options(*more, budget=ample, **options), MOETUNE_PLANTED=text)
         self.assertIn("merged ran", stdout)
-        self.check_calamities(planted, self.records())
+        # A kernel that spills is refused: a result of its own.
+        self.check_calamities(planted, [record for record in self.records()
+                                        if not record.get("reason", "").startswith("spills ")])
 
 
 if __name__ == "__main__":
