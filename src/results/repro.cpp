@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/single_quotes.h"
 #include "results/names.h"
 
 namespace moetune {
@@ -88,14 +89,7 @@ std::pair<Stage, StageConfig> parse_stage_argument(std::string_view text) {
 std::string shell_quote(std::string_view word) {
   constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=:,./+@%";
   if (!word.empty() && word.find_first_not_of(kPlain) == word.npos) return std::string(word);
-  std::string quoted = "'";
-  for (const char c : word) {
-    if (c == '\'')
-      quoted += "'\\''";
-    else
-      quoted += c;
-  }
-  return quoted + "'";
+  return in_single_quotes(word);
 }
 
 }  // namespace moetune

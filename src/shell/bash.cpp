@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/single_quotes.h"
 #include "shell/formats.h"
 
 namespace moetune {
@@ -60,15 +61,9 @@ _{1}_files() {{
 )";
 
 /// In single quotes, with what that cannot hold outside.
-std::string in_quotes(const std::string& word) {
-  std::string out = "'";
-  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
-
 std::string quoted_words(const std::vector<std::string>& words) {
   std::vector<std::string> all;
-  for (const std::string& word : words) all.push_back(in_quotes(word));
+  for (const std::string& word : words) all.push_back(in_single_quotes(word));
   return fmt::format("{}", fmt::join(all, " "));
 }
 
@@ -97,7 +92,7 @@ std::string bash_completion(const CommandText& program) {
     for (const OptionText& option : command.options) {
       if (!option.takes_value()) continue;
       std::vector<std::string> patterns;
-      for (const std::string& each : option.names) patterns.push_back(in_quotes(command.name + " " + each));
+      for (const std::string& each : option.names) patterns.push_back(in_single_quotes(command.name + " " + each));
       text += fmt::format("    {}) {} ;;\n", fmt::join(patterns, " | "), offer(function, option, "$3"));
     }
   }
@@ -114,7 +109,7 @@ std::string bash_completion(const CommandText& program) {
         pattern, function, quoted_words(names), otherwise);
   };
   for (const CommandText& command : program.commands)
-    add_case(in_quotes(command.name), command,
+    add_case(in_single_quotes(command.name), command,
              command.positionals.empty() ? ":" : offer(function, command.positionals.front(), "$2"));
   std::vector<std::string> commands;
   for (const CommandText& command : program.commands) commands.push_back(command.name);

@@ -3,16 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/single_quotes.h"
 #include "shell/formats.h"
 
 namespace moetune {
 namespace {
-
-std::string in_quotes(const std::string& word) {
-  std::string out = "'";
-  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
 
 /// What means something inside [explanation] or between colons.
 std::string escaped(const std::string& text) {
@@ -45,7 +40,7 @@ std::string specs(const OptionText& option) {
     spec += name + (!option.takes_value() ? "" : name.starts_with("--") ? "=" : "+");
     spec += fmt::format("[{}]", escaped(option.text));
     if (option.takes_value()) spec += fmt::format(":{}:{}", escaped(option.value), action_of(option));
-    text += fmt::format(" \\\n        {}", in_quotes(spec));
+    text += fmt::format(" \\\n        {}", in_single_quotes(spec));
   }
   return text;
 }
@@ -60,7 +55,7 @@ std::string zsh_completion(const CommandText& program) {
       "{1}() {{\n  local curcontext=$curcontext state line\n  local -a commands\n  commands=(\n",
       program.name, function);
   for (const CommandText& command : program.commands)
-    text += fmt::format("    {}\n", in_quotes(fmt::format("{}:{}", command.name, escaped(command.summary))));
+    text += fmt::format("    {}\n", in_single_quotes(fmt::format("{}:{}", command.name, escaped(command.summary))));
   text += "  )\n  _arguments -C";
   for (const OptionText& option : program.options) text += specs(option);
   text +=
@@ -71,8 +66,8 @@ std::string zsh_completion(const CommandText& program) {
     for (const OptionText& option : command.options) text += specs(option);
     for (const OptionText& positional : command.positionals)
       text += fmt::format(" \\\n        {}",
-                          in_quotes(fmt::format("{}:{}:{}", positional.repeats ? "*" : "1",
-                                                escaped(positional.names.front()), action_of(positional))));
+                          in_single_quotes(fmt::format("{}:{}:{}", positional.repeats ? "*" : "1",
+                                                       escaped(positional.names.front()), action_of(positional))));
     text += "\n        ;;\n";
   }
   // Sourced, or loaded by zsh as the function itself.
