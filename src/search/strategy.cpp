@@ -9,11 +9,11 @@
 namespace moetune {
 namespace {
 
-// By `moe-tune replay results/nvidia-h200-spaces --seeds 200`: eight whole spaces of 976 … 1520 configs of an H200, with
-// evaluations for 5 % of them. Per cent off the optimum at the end, median and 95th percentile:
+// By `moe-tune replay results/nvidia-h200-spaces --seeds 200`: eight whole spaces of 976 … 1520 configs of an H200,
+// with evaluations for 5 % of them. Per cent off the optimum at the end, median and 95th percentile:
 //   halving 0.04, 0.61   model 0.04, 0.51   local 0.04, 0.52   random 0.20, 0.96   anneal 0.20, 1.41
 // The engines' first guesses are most of it: median 5 evaluations to 1 %. On the 50 configs or so of each of 97 spaces
-// that were measured by chance (results/nvidia-h200/journal.jsonl), with 24 evaluations:
+// that were measured by chance (results/nvidia-h200/journal.jsonl of revision e200113), with 24 evaluations:
 //   model 0.0, 2.0   local 0.0, 2.1   halving 0.1, 2.2   anneal 0.1, 2.4   random 0.3, 3.0
 // That is level between the first three; halving fits no model that another GPU could belie, and is the default.
 constexpr std::array<StrategyRow, 6> kStrategies{
