@@ -22,7 +22,7 @@ class Bench(CliTest):
         self.assertIn("device", output["context"])
 
     def test_stages(self):
-        names = " ".join(each["name"] for each in self.bench(*SMALL, "--stages")["benchmarks"])
+        names = " ".join(each["name"] for each in self.bench(*SMALL, "--stages", "--cache", "warm")["benchmarks"])
         for stage in ["route", "gemm1", "activate", "gate", "final", "combine"]:
             self.assertIn(f"/{stage}/", names)
 
@@ -34,7 +34,7 @@ class Bench(CliTest):
 
     def test_a_journal_gets_what_was_timed(self):
         for _ in range(2):  # appended
-            self.bench(*SMALL, "--stages", "--journal", "j.jsonl", "--benchmark_filter=M:4/merged")
+            self.bench(*SMALL, "--stages", "--cache", "warm", "--journal", "j.jsonl", "--benchmark_filter=M:4/merged")
         lines = self.documents("j.jsonl")
         self.assertEqual([line["kind"] for line in lines], ["header", "best"] * 2)
         best = lines[1]

@@ -43,7 +43,7 @@ class Devices(Several):
     def test_two_devices_are_faster_than_one(self):
         def seconds(device, out):
             start = time.monotonic()
-            self.tune("-q", device=device, out=out, budget="100evals", MOETUNE_PLANTED="pace=10")
+            self.tune("-q", device=device, out=out, budget="40evals", MOETUNE_PLANTED="pace=10")
             return time.monotonic() - start
 
         one = seconds("fake:0", "one")
