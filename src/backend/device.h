@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <span>
@@ -19,7 +20,12 @@
 namespace moetune {
 
 enum class CacheState { cold, warm };
-enum class LaunchMode { graph, stream };
+
+/// How the kernels of a pipeline reach a GPU: as one graph, which costs the host next to nothing; one by one, each
+/// waiting in the stream behind the one before it; or one by one on an idle device, so that a sample holds what
+/// launching costs.
+enum class LaunchMode { graph, stream, eager };
+inline constexpr std::array kLaunchModes{LaunchMode::graph, LaunchMode::stream, LaunchMode::eager};
 
 struct TimingOptions {
   CacheState cache = CacheState::cold;    ///< cold: the last-level cache is flushed before every sample

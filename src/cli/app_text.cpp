@@ -53,7 +53,7 @@ const Choices kChoices[] = {
      }},
     {"--launch", false,
      [] {
-       return words(std::array{LaunchMode::graph, LaunchMode::stream}, kName);
+       return words(kLaunchModes, kName);
      }},
     {"--device", false,
      [] {

@@ -1,16 +1,15 @@
 #pragma once
 
-#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string_view>
 
 #include "backend/device.h"
+#include "cli/device_cache.h"
 
 namespace moetune {
 
-/// Where a device's ceilings are kept: a file per name, uuid, driver and compiler.
-std::filesystem::path ceilings_path(const DeviceInfo& device);
+DeviceCache ceilings_cache(const DeviceInfo& device);
 
 /// The ceilings as last measured, if they were. Throws Error where the file is damaged.
 std::optional<Ceilings> cached_ceilings(const DeviceInfo& device);

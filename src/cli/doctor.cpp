@@ -8,6 +8,7 @@
 #include "cli/ceilings_cache.h"
 #include "cli/command.h"
 #include "cli/config_options.h"
+#include "cli/noise_floor.h"
 #include "cli/output.h"
 #include "jit/nvrtc.h"
 #include "results/environment.h"
@@ -19,17 +20,23 @@ void print_fact(std::string_view name, std::string_view text) {
   fmt::print("  {:<12} {}\n", name, text);
 }
 
+void tell(std::string_view line) {
+  fmt::print(stderr, "{}\n", line);
+}
+
 class DoctorCommand final : public Command {
  public:
   void add_options(CLI::App& app) override {
     app.add_option("--device", device_, "Only this device: cpu, cuda:N (all)")->type_name("ID");
-    app.add_flag("--measure", measure_, "Measure the ceilings anew, also where they are known");
+    app.add_flag("--measure", measure_, "Measure ceilings and noise anew, also where they are known");
     app.add_flag("--no-ceilings", no_ceilings_, "Measure nothing");
     app.footer(
         "Ceilings are what a device can do at most: streaming reads and dense 16-bit matrix products (CPU: fp32). They "
         "are\n"
         "measured once, kept in the cache folder ($MOETUNE_CACHE_DIR, else $XDG_CACHE_HOME/moe-tune, else\n"
-        "~/.cache/moe-tune), and are what '% of roofline' refers to.\n"
+        "~/.cache/moe-tune), and are what '% of roofline' refers to. So is the noise: by how much a config differs "
+        "from\n"
+        "itself when it is timed twice by turns. `tune` lets no config win over the default by less.\n"
         "Exit codes: 0 success, 2 something that is needed does not work, 77 no such GPU.");
   }
 
@@ -107,10 +114,21 @@ class DoctorCommand final : public Command {
     for (const Engine* engine : engines_on(info)) names += fmt::format("{}{}", names.empty() ? "" : ", ", engine->name);
     print_fact("engines", names);
     if (no_ceilings_) return;
-    const Ceilings ceilings =
-        find_ceilings(device, measure_, [](std::string_view line) { fmt::print(stderr, "{}\n", line); });
+    const Ceilings ceilings = find_ceilings(device, measure_, tell);
     print_fact("ceilings", fmt::format("{:.1f} GB/s read, {:.2f} TFLOP/s ({})", ceilings.read_bytes_per_s * 1e-9,
-                                       ceilings.matrix_flops_per_s * 1e-12, ceilings_path(info).string()));
+                                       ceilings.matrix_flops_per_s * 1e-12, ceilings_cache(info).path().string()));
+    show_noise_floor(device);
+  }
+
+  void show_noise_floor(Device& device) {
+    try {
+      const double floor = find_noise_floor(device, measure_, tell);
+      print_fact("noise", fmt::format("one config differs from itself by up to {:.2f} % ({})", 100 * floor,
+                                      noise_floor_cache(device.info()).path().string()));
+    } catch (const Error& error) {
+      print_fact("noise", fmt::format("not measured: {}", error.what()));
+      exit_code_ = static_cast<int>(ExitCode::usage);
+    }
   }
 
   std::string device_;

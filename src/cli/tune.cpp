@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/subprocess.h"
 #include "cli/ceilings_cache.h"
+#include "cli/noise_floor.h"
 #include "cli/command.h"
 #include "cli/config_options.h"
 #include "cli/interrupt.h"
@@ -213,6 +214,7 @@ TuneOptions TuneCommand::options_on(const DeviceInfo& device, const Ceilings& ce
   options.spaces = spaces.by_engine;
   options.stage_spaces = spaces.by_stage;
   options.ceilings = ceilings;
+  options.noise_floor = cached_noise_floor(device).value_or(0);
   return options;
 }
 

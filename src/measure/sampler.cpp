@@ -17,6 +17,8 @@ constexpr double kDearUs = 1e6;       // a warm-up sample longer than this is no
 constexpr double kHopeless = 3.0;     // of the incumbent's time: one sample after the warm-up is enough to tell
 constexpr double kBehind = 1.25;      // of the incumbent's time: kBehindSamples are enough to tell
 constexpr int kBehindSamples = 10;
+constexpr int kSlowRetries = 3;     // of a visit at a clock far below the candidate's best …
+constexpr double kSlowRest = 0.05;  // … after this many seconds, then twice and four times as many
 
 /// A candidate on its way through the rounds.
 class Runner {
@@ -50,17 +52,20 @@ class Runner {
   }
 
   void visit(const Pipeline*& last_run) {
-    if (rule_.rest_seconds > 0) {
-      const double start = context_.clock();
-      context_.rest(rule_.rest_seconds);
-      spent_s_ += context_.clock() - start;
+    std::vector<double> samples;
+    ClockState clock;
+    double rest_s = rule_.rest_seconds;
+    for (int attempt = 0; attempt <= kSlowRetries; ++attempt) {
+      rest(rest_s);
+      load(rule_.settle_seconds, last_run);
+      if (!failure_) samples = take(batch_, last_run);
+      if (failure_) return;
+      if (context_.read_clock) clock = context_.read_clock();
+      if (!clock_.is_slow(clock) || spent_s_ >= rule_.max_seconds) break;
+      rest_s = std::max(2 * rest_s, kSlowRest);
     }
-    load(rule_.settle_seconds, last_run);
-    if (failure_) return;
-    const std::vector<double> samples = take(batch_, last_run);
-    if (failure_) return;
     keep(samples);
-    if (context_.read_clock) clock_.add(context_.read_clock());
+    clock_.add(clock);
   }
 
   /// After a round: is this one still to be sampled for its own sake?
@@ -111,6 +116,13 @@ class Runner {
   void keep(const std::vector<double>& samples) {
     rounds_us_.push_back(samples);
     all_.insert(all_.end(), samples.begin(), samples.end());
+  }
+
+  void rest(double seconds) {
+    if (seconds <= 0) return;
+    const double start = context_.clock();
+    context_.rest(seconds);
+    spent_s_ += context_.clock() - start;
   }
 
   /// As many samples as come nearest to `seconds`, none of them kept.

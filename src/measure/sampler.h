@@ -83,6 +83,9 @@ struct SamplingContext {
 /// fails, or whose timer returns anything but positive finite times, drops out with its reason and leaves the others
 /// undisturbed.
 ///
+/// A visit that the device's clock was far below the candidate's best in is made again after a rest, up to three times;
+/// then it is kept and counted (Summary::slow_visits).
+///
 /// Round r has draw r mod draws() of the routing; the warm-up the first. A config is as good as it is on average: the
 /// median is the mean of the draws' own, and the interval says how well that is known (summarise_draws()).
 ///

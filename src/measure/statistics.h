@@ -18,10 +18,12 @@ struct Summary {
 
   /// Half the interval as a share of the median; infinite where there is no median.
   double relative_half_width() const;
+  int slow_visits = 0;  ///< kept although that clock was far below its best, three times over; see measure/sampler.h
+
   bool operator==(const Summary&) const = default;
 };
 
-/// Everything but `stopped_by`, `sm_clock_mhz` and `slowed_by`. The interval runs between the k-th sample from below
+/// Everything but `stopped_by` and what is said of clocks. The interval runs between the k-th sample from below
 /// and from above, k the largest for which it covers the median with at least 95 % whatever the distribution; with
 /// fewer than 6 samples no k does, and it is the whole range. An empty sample gives n = 0.
 Summary summarise(std::span<const double> samples_us);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "backend/device.h"
 #include "base/outcome.h"
@@ -42,6 +43,15 @@ std::string_view to_string(Trial::Phase phase);
 /// Throws Error for an unknown name.
 Trial::Phase parse_phase(std::string_view name);
 
+/// How sure it is that a config is the best one.
+struct Choice {
+  std::vector<PipelineConfig> ties;  ///< other finalists that could not be told from it
+  double flip_probability = 0;       ///< that the rounds of the finals, drawn anew, have another one as the fastest
+  double margin = 0;                 ///< the share of its time that a lead had to be larger than
+
+  bool operator==(const Choice&) const = default;
+};
+
 /// An implementation at its best config, measured in the last rounds against the others.
 struct Best {
   Problem problem;
@@ -57,6 +67,7 @@ struct Best {
   double ceiling = 0;  ///< of merged over three_kernel for this problem
   Work work;
   std::optional<Ratio> versus_three_kernel;  ///< merged only: from the same rounds
+  std::optional<Choice> choice;              ///< there where it was chosen, not given
 
   double roofline_fraction() const { return time.median_us > 0 ? roofline_us / time.median_us : 0; }
   bool operator==(const Best&) const = default;

@@ -191,6 +191,7 @@ Json to_json(const Summary& summary) {
             {"stopped_by", summary.stopped_by}};
   if (summary.sm_clock_mhz > 0) json["sm_clock_mhz"] = number(summary.sm_clock_mhz);
   if (!summary.slowed_by.empty()) json["slowed_by"] = summary.slowed_by;
+  if (summary.slow_visits > 0) json["slow_visits"] = summary.slow_visits;
   return json;
 }
 
@@ -205,6 +206,7 @@ Summary read_summary(const Field& field) {
                   .stopped_by = field.at("stopped_by").text()};
   if (!(summary.median_us > 0)) field.at("median_us").fail("must be above 0");
   if (const auto clock = field.find("sm_clock_mhz")) summary.sm_clock_mhz = clock->finite();
+  if (const auto slow = field.find("slow_visits")) summary.slow_visits = slow->small_integer();
   if (const auto slowed_by = field.find("slowed_by"))
     for (const Field& reason : slowed_by->elements()) summary.slowed_by.push_back(reason.text());
   return summary;
@@ -345,6 +347,25 @@ Trial read_trial(const Field& field) {
   return trial;
 }
 
+namespace {
+
+Json choice_json(const Choice& choice) {
+  Json ties = Json::array();
+  for (const PipelineConfig& config : choice.ties) ties.push_back(to_json(config));
+  return {{"ties", std::move(ties)},
+          {"flip_probability", number(choice.flip_probability)},
+          {"margin", number(choice.margin)}};
+}
+
+Choice read_choice(const Field& field) {
+  Choice choice{
+      .ties = {}, .flip_probability = field.at("flip_probability").finite(), .margin = field.at("margin").finite()};
+  for (const Field& config : field.at("ties").elements()) choice.ties.push_back(read_pipeline_config(config));
+  return choice;
+}
+
+}  // namespace
+
 Json to_json(const Best& best, std::string_view device_id) {
   Json json{{"problem", to_json(best.problem)}};
   append(json, to_json(best.config));
@@ -359,6 +380,7 @@ Json to_json(const Best& best, std::string_view device_id) {
   json["roofline_fraction"] = number(best.roofline_fraction());  // derived, for readers other than ours
   json["ceiling"] = number(best.ceiling);
   json["versus_three_kernel"] = best.versus_three_kernel ? to_json(*best.versus_three_kernel) : Json(nullptr);
+  if (best.choice) json["choice"] = choice_json(*best.choice);
   json["verdict"] = to_json(best.verdict);
   json["repro"] = repro_command(best, device_id);
   return json;
@@ -377,9 +399,11 @@ Best read_best(const Field& field) {
             .roofline_us = field.at("roofline_us").finite(),
             .ceiling = field.at("ceiling").finite(),
             .work = {.flops = field.at("work").at("flops").finite(), .bytes = field.at("work").at("bytes").finite()},
-            .versus_three_kernel = {}};
+            .versus_three_kernel = {},
+            .choice = {}};
   if (const auto burst = field.find("burst")) best.burst = read_summary(*burst);
   if (const auto versus = field.find("versus_three_kernel")) best.versus_three_kernel = read_ratio(*versus);
+  if (const auto choice = field.find("choice")) best.choice = read_choice(*choice);
   return best;
 }
 

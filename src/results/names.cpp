@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::array kFills{Fill::random, Fill::exact_integer};
 constexpr std::array kCacheStates{CacheState::cold, CacheState::warm};
-constexpr std::array kLaunchModes{LaunchMode::graph, LaunchMode::stream};
 constexpr std::array kBackends{Backend::cpu, Backend::cuda, Backend::fake};
 
 template <class T, std::size_t N>
@@ -53,6 +52,8 @@ std::string_view to_string(LaunchMode launch) {
       return "graph";
     case LaunchMode::stream:
       return "stream";
+    case LaunchMode::eager:
+      return "eager";
   }
   return "?";
 }

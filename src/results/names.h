@@ -10,7 +10,7 @@ namespace moetune {
 
 std::string_view to_string(Fill fill);          ///< "random", "exact_integer"
 std::string_view to_string(CacheState cache);   ///< "cold", "warm"
-std::string_view to_string(LaunchMode launch);  ///< "graph", "stream"
+std::string_view to_string(LaunchMode launch);  ///< "graph", "stream", "eager"
 
 // Each throws Error naming the value and the values there are.
 Fill parse_fill(std::string_view name);

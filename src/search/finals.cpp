@@ -8,8 +8,7 @@
 namespace moetune {
 namespace {
 
-constexpr int kRounds = 9;            // enough pairs for an interval of their ratio
-constexpr double kTieMargin = 1.005;  // closer than this is a tie, however narrow the interval
+constexpr int kRounds = 9;  // enough pairs for an interval of their ratio
 constexpr int kStageRounds = 3;
 constexpr double kFreshShare = 0.5;  // of the time for the finals, and again of what is left then
 constexpr double kBurstShare = 0.9;  // of what is left after these: stages alone take little
@@ -117,7 +116,7 @@ class Finals {
     if (fastest) bench_.progress(phase, to_come, fastest->measured->time.median_us, to_label(fastest->finalist.config));
   }
 
-  static std::vector<Entry> ranked_entries(Impl impl, std::vector<Entry>& entries) {
+  std::vector<Entry> ranked_entries(Impl impl, std::vector<Entry>& entries) {
     std::vector<Entry*> of_impl;
     std::vector<Standing> standings;
     for (Entry& entry : entries) {
@@ -125,8 +124,12 @@ class Finals {
       of_impl.push_back(&entry);
       standings.push_back({.finalist = entry.finalist, .round_medians = entry.measured->round_medians()});
     }
+    const double margin = std::max(kTieMargin, bench_.options().noise_floor);
+    const Ranking ranking = rank(standings, margin);
     std::vector<Entry> ranked;
-    for (const std::size_t i : rank(standings)) ranked.push_back(std::move(*of_impl[i]));
+    for (const std::size_t i : ranking.order) ranked.push_back(std::move(*of_impl[i]));
+    choices_[impl] = {.ties = {}, .flip_probability = ranking.flip_probability, .margin = margin};
+    for (std::size_t i = 0; i < ranking.ties; ++i) choices_[impl].ties.push_back(ranked[i].finalist.config);
     return ranked;
   }
 
@@ -163,6 +166,13 @@ class Finals {
     return winner;
   }
 
+  /// How it was chosen; the ties are those with others.
+  Choice choice_of(const PipelineConfig& config) const {
+    Choice choice = choices_.at(config.impl);
+    std::erase(choice.ties, config);
+    return choice;
+  }
+
   Best describe(const Entry& winner, const std::vector<const Entry*>& winners) {
     const Problem& problem = bench_.problem();
     const Impl impl = winner.finalist.config.impl;
@@ -180,7 +190,8 @@ class Finals {
               .roofline_us = roofline_us(work, bench_.options().ceilings),
               .ceiling = merged_ceiling(problem, hit, bench_.options().ceilings),
               .work = work,
-              .versus_three_kernel = {}};
+              .versus_three_kernel = {},
+              .choice = choice_of(winner.finalist.config)};
     if (impl != Impl::three_kernel)
       for (const Entry* other : winners)
         if (other->finalist.config.impl == Impl::three_kernel)
@@ -220,6 +231,7 @@ class Finals {
 
   Workbench& bench_;
   std::optional<double> end_s_;
+  std::map<Impl, Choice> choices_;  ///< with all that tie
   FinalsResult result_;
 };
 
@@ -250,46 +262,6 @@ std::vector<Finalist> join_leaders(Impl impl, const Defaults& defaults, const St
   combinations.resize(std::min(combinations.size(), joins));
   for (const auto& [us, config] : combinations) add(config, false);
   return finalists;
-}
-
-std::vector<std::size_t> rank(const std::vector<Standing>& standings) {
-  struct Ranked {
-    std::size_t index = 0;
-    double median_us = 0;
-    bool ties = false;
-    std::string label;
-  };
-  const std::size_t rounds_needed = standings.size() > 1 ? 2 : 1;  // to be compared
-  std::vector<Ranked> order;
-  for (std::size_t i = 0; i < standings.size(); ++i)
-    if (standings[i].round_medians.size() >= rounds_needed)
-      order.push_back({.index = i,
-                       .median_us = geometric_mean(standings[i].round_medians),
-                       .ties = false,
-                       .label = to_label(standings[i].finalist.config)});
-  if (order.empty()) return {};
-  const std::size_t fastest = std::min_element(order.begin(), order.end(), [](const Ranked& a, const Ranked& b) {
-                                return a.median_us < b.median_us;
-                              })->index;
-  for (Ranked& each : order) {
-    if (each.index == fastest) {
-      each.ties = true;
-      continue;
-    }
-    const Ratio lead = speedup(standings[fastest].round_medians, standings[each.index].round_medians);
-    each.ties = !(lead.low > 1) || lead.value < kTieMargin;
-  }
-  std::sort(order.begin(), order.end(), [&](const Ranked& a, const Ranked& b) {
-    if (a.ties != b.ties) return a.ties;
-    const bool a_default = standings[a.index].finalist.is_default;
-    const bool b_default = standings[b.index].finalist.is_default;
-    if (a.ties && a_default != b_default) return a_default;
-    if (!a.ties && a.median_us != b.median_us) return a.median_us < b.median_us;
-    return a.label < b.label;
-  });
-  std::vector<std::size_t> indices;
-  for (const Ranked& each : order) indices.push_back(each.index);
-  return indices;
 }
 
 FinalsResult run_finals(Workbench& bench, const std::vector<std::pair<Impl, std::vector<Finalist>>>& finalists,

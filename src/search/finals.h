@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "search/defaults.h"
+#include "search/ranking.h"
 #include "search/workbench.h"
 
 namespace moetune {
@@ -13,28 +14,9 @@ namespace moetune {
 /// A stage's best configs and their times alone, best first.
 using StageLeaders = std::map<Stage, std::vector<std::pair<StageConfig, double>>>;
 
-/// A pipeline config that goes into the finals.
-struct Finalist {
-  PipelineConfig config;
-  bool is_default = false;  ///< the first choice of those who make no measurements
-
-  bool operator==(const Finalist&) const = default;
-};
-
 /// The defaults (the first is *the* default), then the `joins` most promising combinations of the stages' leaders, by
 /// the sum of their times; none twice.
 std::vector<Finalist> join_leaders(Impl impl, const Defaults& defaults, const StageLeaders& leaders, std::size_t joins);
-
-/// How a finalist did: its medians of the rounds it took part in, empty where it failed.
-struct Standing {
-  Finalist finalist;
-  std::vector<double> round_medians;
-};
-
-/// Indices into `standings`, the winner first. Those within 0.5 % of the fastest, or whose paired interval to it does
-/// not exclude that they are as fast, tie with it; among these the default comes first, then the order of labels
-/// decides, so that noise does not. The others follow by time. Those that failed are left out.
-std::vector<std::size_t> rank(const std::vector<Standing>& standings);
 
 struct FinalsResult {
   std::vector<Best> best;                                       ///< in the order of the implementations given

@@ -34,6 +34,7 @@ struct TuneOptions {
   std::vector<WarmConfig> warm_start;   ///< the nearest of them are tried before the engines' guesses
   std::map<Stage, StageConfig> pinned;  ///< these stages are not searched
   Ceilings ceilings;
+  double noise_floor = 0;  ///< of the device, a share: by how much one config differs from itself
   /// Trials of this problem from before, with these options: where the search asks for one again, its outcome is taken
   /// and nothing is built or measured. What was measured in common rounds is taken whole or not at all. Their time
   /// counts.

@@ -36,17 +36,17 @@ TEST_F(CeilingsCache, MeasuresOnce) {
 TEST_F(CeilingsCache, OtherDriversAreOtherDevices) {
   DeviceInfo other = device_.info();
   other.driver = "99.9";
-  EXPECT_NE(ceilings_path(other), ceilings_path(device_.info()));
+  EXPECT_NE(ceilings_cache(other).path(), ceilings_cache(device_.info()).path());
 }
 
 TEST_F(CeilingsCache, DamagedEntriesAreNamed) {
   find();
-  const std::string name = ceilings_path(device_.info()).filename().string();
+  const std::string name = ceilings_cache(device_.info()).path().filename().string();
   for (
       const char* text :
       {"", "{", "{}",
        R"({"schema": "moe-tune/ceilings", "schema_version": "1.0", "ceilings": {"read_bytes_per_s": 0, "matrix_flops_per_s": 1}})"}) {
-    write_text(ceilings_path(device_.info()), text);
+    write_text(ceilings_cache(device_.info()).path(), text);
     EXPECT_ERROR(find(), name);
     EXPECT_ERROR(find(), "delete this file");
   }

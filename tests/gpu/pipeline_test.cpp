@@ -248,7 +248,7 @@ TEST(GpuPipeline, ReplayedGraphLeavesTheSameOutput) {
   ASSERT_TRUE(built.value()->run());
   const std::vector<std::int64_t> tokens{0, 1, 57, 199};
   const auto before = built.value()->read_rows(tokens);
-  for (const LaunchMode launch : {LaunchMode::graph, LaunchMode::stream})
+  for (const LaunchMode launch : kLaunchModes)
     for (const CacheState cache : {CacheState::cold, CacheState::warm}) {
       const auto times = built.value()->time(5, {.cache = cache, .launch = launch});
       ASSERT_TRUE(times) << times.failure().reason;

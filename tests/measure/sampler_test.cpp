@@ -51,6 +51,21 @@ TEST(Sample, TellsTheClockOfItsVisitsAndWhatHeldItDown) {
   EXPECT_EQ(unknown[0].value().time.sm_clock_mhz, 0);
 }
 
+TEST(Sample, AVisitAtAFarLowerClockIsMadeAgainAfterRestsThenKeptAndCounted) {
+  Loaded loaded({.time_us = gate_times({100})});
+  std::vector<double> clocks{1980, 1400, 1980, 1900, 1000, 1000, 1000, 1000, 1980};
+  std::vector<double> rests;
+  std::size_t reading = 0;
+  SamplingContext context{.timing = {}, .clock = loaded.clock(), .rest = [&](double s) { rests.push_back(s); }};
+  context.read_clock = [&]() -> ClockState { return {.sm_mhz = clocks.at(reading++), .slowed_by = {}}; };
+  const auto results = sample(candidates(loaded, 1), 5, {.min_samples = 5, .max_samples = 5}, context);
+  // Visits end with readings 1, 3, 4, 8 and 9.
+  EXPECT_EQ(reading, clocks.size());
+  EXPECT_EQ(results[0].value().time.slow_visits, 1);
+  EXPECT_EQ(results[0].value().rounds_us.size(), 5u);
+  EXPECT_EQ(rests, (std::vector<double>{0.05, 0.05, 0.1, 0.2}));
+}
+
 TEST(Sample, RoundsStartWithAnotherCandidateEach) {
   Loaded loaded({.time_us = gate_times({100, 200, 300})});
   const std::vector<Candidate> three = candidates(loaded, 3);

@@ -11,7 +11,7 @@ TEST(Names, RoundTrip) {
   for (const Fill fill : {Fill::random, Fill::exact_integer}) EXPECT_EQ(parse_fill(to_string(fill)), fill);
   for (const CacheState cache : {CacheState::cold, CacheState::warm})
     EXPECT_EQ(parse_cache_state(to_string(cache)), cache);
-  for (const LaunchMode launch : {LaunchMode::graph, LaunchMode::stream})
+  for (const LaunchMode launch : kLaunchModes)
     EXPECT_EQ(parse_launch_mode(to_string(launch)), launch);
   for (const Backend backend : {Backend::cpu, Backend::cuda, Backend::fake})
     EXPECT_EQ(parse_backend(to_string(backend)), backend);

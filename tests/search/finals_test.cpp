@@ -38,41 +38,6 @@ TEST(JoinLeaders, NoneTwice) {
   EXPECT_EQ(join_leaders(Impl::merged, defaults_of(merged(kA, kA)), leaders, 4).size(), 1u);
 }
 
-/// Round medians around `us`.
-Standing standing(const StageConfig& gate, double us, double noise, bool is_default = false) {
-  std::mt19937_64 random(static_cast<std::uint64_t>(us * 1000));
-  std::normal_distribution<double> normal(0, noise);
-  Standing result{.finalist = {.config = merged(gate, kA), .is_default = is_default}, .round_medians = {}};
-  for (int round = 0; round < 9; ++round) result.round_medians.push_back(us * std::exp(normal(random)));
-  return result;
-}
-
-TEST(Rank, TheFastestWinsWhereItIsClear) {
-  EXPECT_EQ(rank({standing(kA, 110, 0.005, true), standing(kB, 100, 0.005), standing(kC, 105, 0.005)}),
-            (std::vector<std::size_t>{1, 2, 0}));
-}
-
-TEST(Rank, TheDefaultStaysWithinTheNoise) {
-  EXPECT_EQ(rank({standing(kB, 100, 0.05), standing(kA, 101, 0.05, true)}).front(), 1u);
-  // However sure: less than half a percent is not worth a change.
-  EXPECT_EQ(rank({standing(kB, 100, 1e-6), standing(kA, 100.4, 1e-6, true)}).front(), 1u);
-}
-
-TEST(Rank, OtherTiesGoByLabel) {
-  const Standing b = standing(kB, 100, 0.05), c = standing(kC, 101, 0.05);
-  const bool b_first = to_label(b.finalist.config) < to_label(c.finalist.config);
-  EXPECT_EQ(rank({b, c}).front(), b_first ? 0u : 1u);
-  EXPECT_EQ(rank({c, b}).front(), b_first ? 1u : 0u);
-}
-
-TEST(Rank, WhatFailedIsLeftOut) {
-  Standing failed = standing(kB, 1, 0.01);
-  failed.round_medians.clear();
-  EXPECT_EQ(rank({failed, standing(kA, 100, 0.01, true)}), (std::vector<std::size_t>{1}));
-  EXPECT_TRUE(rank({failed}).empty());
-  EXPECT_TRUE(rank({}).empty());
-}
-
 struct Held {
   FinalsResult result;
   Recorder events;

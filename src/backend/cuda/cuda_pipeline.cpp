@@ -319,6 +319,11 @@ Result<std::vector<double>> CudaPipeline::time(std::optional<Stage> stage, int n
     const auto before = [&] {
       if (options.cache == CacheState::cold) gpu_->flush_cache();
     };
+    const auto before_eager = [&] {
+      before();
+      gpu_->wait();
+    };
+    if (options.launch == LaunchMode::eager) return gpu_->time(n, before_eager, enqueue_all);
     if (options.launch == LaunchMode::stream) return gpu_->time(n, before, enqueue_all);
     ReadyGraph& graph = graphs_[stage];
     if (!graph) graph = gpu_->record(enqueue_all);
