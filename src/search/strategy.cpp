@@ -46,6 +46,25 @@ const StrategyRow& find_strategy(std::string_view name) {
   throw Error("unknown strategy '" + std::string(name) + "': strategies are " + known);
 }
 
+namespace {
+
+/// The finaliser of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
+std::uint64_t mixed(std::uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+std::uint64_t key_of(const StageConfig& config, std::uint64_t seed) {
+  constexpr std::uint64_t kStep = 0x9e3779b97f4a7c15u;
+  std::uint64_t key = mixed(seed + kStep);
+  for (const char c : config.engine) key = mixed(key + kStep + static_cast<unsigned char>(c));
+  for (const auto& [name, value] : config.config.values()) key = mixed(key + kStep + static_cast<std::uint64_t>(value));
+  return key;
+}
+
+}  // namespace
+
 std::vector<std::size_t> seeded_order(const StageSpace& space, std::optional<std::uint64_t> seed) {
   std::vector<std::size_t> rest;
   std::vector<bool> is_first(space.configs.size());
@@ -53,9 +72,11 @@ std::vector<std::size_t> seeded_order(const StageSpace& space, std::optional<std
   for (std::size_t i = 0; i < space.configs.size(); ++i)
     if (!is_first[i]) rest.push_back(i);
   if (seed) {
-    // Fisher and Yates by hand: std::shuffle gives another order with another standard library.
-    std::mt19937_64 random(*seed);
-    for (std::size_t i = rest.size(); i > 1; --i) std::swap(rest[i - 1], rest[random() % i]);
+    // By a hash of the config, so that searches of other problems with this seed try the same ones: compiled once.
+    std::vector<std::uint64_t> keys(space.configs.size());
+    for (const std::size_t candidate : rest) keys[candidate] = key_of(space.configs[candidate], *seed);
+    std::sort(rest.begin(), rest.end(),
+              [&](std::size_t a, std::size_t b) { return std::pair(keys[a], a) < std::pair(keys[b], b); });
   }
   std::vector<std::size_t> order = space.first;
   order.insert(order.end(), rest.begin(), rest.end());
