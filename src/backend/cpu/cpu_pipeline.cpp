@@ -123,8 +123,16 @@ void CpuPipeline::run_stage(Stage stage) {
   }
 }
 
+ExpertMap CpuPipeline::expert_map() const {
+  const std::vector<std::int32_t>& map = tensors_.routing.expert_map;
+  return {.local = map.empty() ? nullptr : map.data(),
+          .global = static_cast<int>(map.empty() ? problem_.E : static_cast<std::int64_t>(map.size())),
+          .experts = static_cast<int>(problem_.E)};
+}
+
 void CpuPipeline::route() {
   const std::span<const std::int32_t> ids = tensors_.routing.topk_ids;
+  const ExpertMap map = expert_map();
   const auto slots = static_cast<std::int64_t>(ids.size());
   const auto experts = static_cast<std::size_t>(problem_.E);
   // Every part counts its slots, then places them where the parts before it end: the order within an expert is by slot,
@@ -139,7 +147,7 @@ void CpuPipeline::route() {
     return std::span(counts_).subspan(static_cast<std::size_t>(i) * experts, experts);
   };
   host_.pool().for_each(host_.pool().size(), parts,
-                        [&](std::int64_t i, int) { cpu::count_slots(part_of(i), counts_of(i)); });
+                        [&](std::int64_t i, int) { cpu::count_slots(part_of(i), map, counts_of(i)); });
 
   group_begin_.resize(experts + 1);
   std::int64_t position = 0;
@@ -153,7 +161,7 @@ void CpuPipeline::route() {
   group_begin_[experts] = position;
 
   host_.pool().for_each(host_.pool().size(), parts, [&](std::int64_t i, int) {
-    cpu::place_slots(part_of(i), i * part, counts_of(i), tensors_.sorted_slots.data());
+    cpu::place_slots(part_of(i), map, i * part, counts_of(i), tensors_.sorted_slots.data());
   });
   for (auto& [stage, gemm] : gemms_)
     gemm.tiles.build(group_begin_, gemm.shape, gemm.arguments.epilogue, gemm.arguments.width());
@@ -169,7 +177,7 @@ void CpuPipeline::multiply(const Gemm& gemm) {
 }
 
 void CpuPipeline::activate() {
-  host_.pool().for_ranges(host_.pool().size(), problem_.slots(), rows_per_grain(problem_.N1),
+  host_.pool().for_ranges(host_.pool().size(), group_begin_.back(), rows_per_grain(problem_.N1),
                           [&](std::int64_t begin, std::int64_t end, int) {
                             cpu::activate_rows(problem_.dtype, problem_.activation, begin, end, problem_.inner(),
                                                tensors_.cache1.data(), tensors_.cache2.data());
@@ -181,11 +189,12 @@ void CpuPipeline::combine() {
   const std::int64_t columns = (problem_.N2 + kColumns - 1) / kColumns;
   const std::int64_t tokens = rows_per_grain(problem_.topk * std::min(kColumns, problem_.N2));
   const std::int64_t token_ranges = (problem_.M + tokens - 1) / tokens;
+  const ExpertMap map = expert_map();
   host_.pool().for_each(host_.pool().size(), token_ranges * columns, [&](std::int64_t i, int) {
     const std::int64_t begin = i / columns * tokens, column = i % columns * kColumns;
     cpu::combine_rows(problem_.dtype, begin, std::min(problem_.M, begin + tokens), column,
-                      std::min(problem_.N2, column + kColumns), problem_.topk, problem_.N2, tensors_.cache3.data(),
-                      tensors_.out.data());
+                      std::min(problem_.N2, column + kColumns), problem_.topk, problem_.N2,
+                      tensors_.routing.topk_ids.data(), map, tensors_.cache3.data(), tensors_.out.data());
   });
 }
 

@@ -46,6 +46,7 @@ class CpuPipeline final : public Pipeline {
 
   void run_stages();
   void run_stage(Stage stage);
+  ExpertMap expert_map() const;
   void route();
   void multiply(const Gemm& gemm);
   void activate();
@@ -61,7 +62,7 @@ class CpuPipeline final : public Pipeline {
   CpuTensors& tensors_;
   Impl impl_;
   std::map<Stage, Gemm> gemms_;
-  std::vector<std::int64_t> counts_, group_begin_;  // [threads, E], [E + 1]
+  std::vector<std::int64_t> counts_, group_begin_;  // [threads, E]; [E + 1]: where experts' rows begin, by route()
 };
 
 }  // namespace moetune

@@ -65,8 +65,8 @@ void CudaPipeline::add_route(const PipelineConfig& config) {
   const KernelSource source{.path = "kernels/routing/kernel.cu", .defines = {}};
   RouteArguments arguments{.topk_ids = buffers_.topk_ids.as<const int>(),
                            .topk_weights = buffers_.topk_weights.as<const float>(),
+                           .map = expert_map(),
                            .slots = static_cast<int>(problem_.slots()),
-                           .experts = static_cast<int>(problem_.E),
                            .slots_per_block = shape.slots_per_block,
                            .block_counts = shape.counts_first ? buffers_.block_counts.as<int>() : nullptr,
                            .expert_offsets = buffers_.expert_offsets.as<int>(),
@@ -92,6 +92,16 @@ void CudaPipeline::add_route(const PipelineConfig& config) {
   add(Stage::route, launch);
 }
 
+ExpertMap CudaPipeline::expert_map() const {
+  return {.local = buffers_.expert_map.as<const int>(),
+          .global = static_cast<int>(problem_.global_experts()),
+          .experts = static_cast<int>(problem_.E)};
+}
+
+const int* CudaPipeline::row_count() const {
+  return buffers_.expert_offsets.as<const int>() + problem_.E;
+}
+
 GemmArguments CudaPipeline::gemm_arguments(Stage stage, const KernelPlan& plan, std::size_t table) const {
   const Epilogue epilogue = epilogue_of(stage);
   const bool second = epilogue == Epilogue::final;
@@ -114,10 +124,12 @@ GemmArguments CudaPipeline::gemm_arguments(Stage stage, const KernelPlan& plan, 
       .parts_done = buffers_.parts_done.as<int>(),
       .combined = buffers_.out.as<unsigned short>(),
       .slot_rows = token_tiles_ ? nullptr : buffers_.slot_rows.as<const int>(),
+      .row_count = token_tiles_ ? nullptr : row_count(),
       .arrivals = buffers_.arrivals.as<int>(),
       .rows_done = buffers_.rows_done.as<int>(),
       .rows_expected = plan.second.rows_expected,
       .topk_ids = buffers_.topk_ids.as<const int>(),
+      .map = expert_map(),
       .slots = static_cast<int>(problem_.slots()),
       .topk = static_cast<int>(problem_.topk),
       .group_m = plan.group_m,
@@ -219,8 +231,14 @@ void CudaPipeline::add_activate() {
   Launch launch{.function = gpu_->load(elementwise_source(problem_), "activate_and_mul"),
                 .grid = blocks_for(problem_.slots() * problem_.inner() / 8, kElementwiseThreads),
                 .block = kElementwiseThreads};
+  // Without a map hardly a row is missing, so that none is looked for.
+  const bool has_map = expert_map().local != nullptr;
+  const int* const ids = buffers_.topk_ids.as<const int>();
   launch.set_arguments(ActivateArguments{.in = buffers_.cache1.as<const unsigned short>(),
                                          .out = buffers_.cache2.as<unsigned short>(),
+                                         .row_count = has_map && !token_tiles_ ? row_count() : nullptr,
+                                         .topk_ids = has_map && token_tiles_ ? ids : nullptr,
+                                         .map = expert_map(),
                                          .rows = problem_.slots(),
                                          .columns = static_cast<int>(problem_.inner())});
   add(Stage::activate, std::move(launch));
@@ -230,7 +248,6 @@ void CudaPipeline::add_combine(const PipelineConfig& config) {
   const Stage last = tunable_stages_of(config.impl).back();
   const KernelPlan plan = plan_of(last, config.stages.at(last));
   if (plan.fuses_combine) return;
-  const bool by_row = !token_tiles_ && plan.row_order;
   // Few tokens: small blocks, so that the loads are spread over many SMs.
   const std::int64_t pieces = problem_.M * problem_.N2 / 8;
   const unsigned threads = pieces < 64 * 1024 ? 64 : kElementwiseThreads;
@@ -238,7 +255,10 @@ void CudaPipeline::add_combine(const PipelineConfig& config) {
                 .grid = blocks_for(pieces, threads),
                 .block = threads};
   launch.set_arguments(CombineArguments{.in = buffers_.cache3.as<const unsigned short>(),
-                                        .slot_rows = by_row ? buffers_.slot_rows.as<const int>() : nullptr,
+                                        .slot_rows = token_tiles_ ? nullptr : buffers_.slot_rows.as<const int>(),
+                                        .in_slot_order = token_tiles_ || !plan.row_order,
+                                        .topk_ids = buffers_.topk_ids.as<const int>(),
+                                        .map = expert_map(),
                                         .out = buffers_.out.as<unsigned short>(),
                                         .tokens = problem_.M,
                                         .topk = static_cast<int>(problem_.topk),

@@ -33,6 +33,8 @@ class CudaPipeline final : public Pipeline {
   void add(Stage stage, Launch launch);
   void add_route(const PipelineConfig& config);
   void add_gemm(Stage stage, const PipelineConfig& config);
+  ExpertMap expert_map() const;
+  const int* row_count() const;  ///< [1] on the device: how many rows routing has made
   GemmArguments gemm_arguments(Stage stage, const KernelPlan& plan, std::size_t table) const;
   std::int64_t row_tiles(const KernelPlan& plan) const;  ///< at most
   int shared_bytes(Stage stage, const PipelineConfig& config) const;

@@ -15,7 +15,8 @@ inline constexpr int kLeastBlockM = 8;
 inline constexpr int kLeastFusedColumns = 64;
 
 /// Slots so few that they hardly share an expert: each gets a tile of its own and no routing runs. vLLM's fused_moe
-/// draws the line in the same place, 4·slots <= E.
+/// draws the line in the same place, 4·slots <= E. E are the experts here, however many there are elsewhere: blocks
+/// look at every slot's tile, and of many that are not here a routing kernel makes shorter work.
 bool uses_token_tiles(const Problem& problem);
 
 /// How the routing kernels are launched.
@@ -29,6 +30,7 @@ RouteShape route_shape(const Problem& problem);
 /// Everything a problem keeps on the device. Names and shapes as in kernels/lib/arguments.h.
 struct ProblemBuffers {
   Buffer hidden, w1, b1, w2, b2, topk_ids, topk_weights;
+  Buffer expert_map;  ///< [global experts]; empty without expert parallelism
   Buffer block_counts, expert_offsets, sorted_slots, slot_rows, row_weights, tiles[2], tile_counts, progress, partials,
       parts_done, arrivals, rows_done;
   Buffer cache1, cache2, cache3, out;
