@@ -42,6 +42,8 @@ struct RouteArguments {
   int* slot_rows;       ///< [slots]: slot -> row, the inverse
   float* row_weights;   ///< [slots]: topk_weights by row
   TileTable tables[2];  ///< for the first and the second GEMM
+  int* zeros;           ///< [zero_count]: set to zero, for the kernels that follow
+  int zero_count;
 };
 
 /// What partials and parts_done have room for.
