@@ -46,10 +46,10 @@ void ActivateRows(DType dtype, Activation activation, std::int64_t begin, std::i
 template <DType kDType>
 void combine_range(std::int64_t begin, std::int64_t end, std::int64_t column_begin, std::int64_t column_end,
                    std::int64_t topk, std::int64_t N2, const std::uint16_t* HWY_RESTRICT cache3,
-                   std::uint16_t* HWY_RESTRICT out) {
+                   std::uint16_t* HWY_RESTRICT out, std::int64_t out_pitch) {
   for (std::int64_t token = begin; token < end; ++token) {
     const std::uint16_t* from = cache3 + token * topk * N2 + column_begin;
-    std::uint16_t* to = out + token * N2 + column_begin;
+    std::uint16_t* to = out + token * out_pitch + column_begin;
     for_lanes(static_cast<std::size_t>(column_end - column_begin), [&](auto df, std::size_t n) HWY_ATTR {
       auto sum = load_wide<kDType>(df, from + n);
       for (std::int64_t t = 1; t < topk; ++t) sum = hn::Add(sum, load_wide<kDType>(df, from + t * N2 + n));
@@ -59,9 +59,10 @@ void combine_range(std::int64_t begin, std::int64_t end, std::int64_t column_beg
 }
 
 void CombineRows(DType dtype, std::int64_t begin, std::int64_t end, std::int64_t column_begin, std::int64_t column_end,
-                 std::int64_t topk, std::int64_t N2, const std::uint16_t* cache3, std::uint16_t* out) {
+                 std::int64_t topk, std::int64_t N2, const std::uint16_t* cache3, std::uint16_t* out,
+                 std::int64_t out_pitch) {
   with_dtype(dtype, [&](auto d) {
-    combine_range<decltype(d)::value>(begin, end, column_begin, column_end, topk, N2, cache3, out);
+    combine_range<decltype(d)::value>(begin, end, column_begin, column_end, topk, N2, cache3, out, out_pitch);
   });
 }
 
@@ -109,8 +110,9 @@ void activate_rows(DType dtype, Activation activation, std::int64_t begin, std::
 }
 
 void combine_rows(DType dtype, std::int64_t begin, std::int64_t end, std::int64_t column_begin, std::int64_t column_end,
-                  std::int64_t topk, std::int64_t N2, const std::uint16_t* cache3, std::uint16_t* out) {
-  HWY_DYNAMIC_DISPATCH(CombineRows)(dtype, begin, end, column_begin, column_end, topk, N2, cache3, out);
+                  std::int64_t topk, std::int64_t N2, const std::uint16_t* cache3, std::uint16_t* out,
+                  std::int64_t out_pitch) {
+  HWY_DYNAMIC_DISPATCH(CombineRows)(dtype, begin, end, column_begin, column_end, topk, N2, cache3, out, out_pitch);
 }
 
 void narrow_floats(DType dtype, const float* from, std::int64_t count, std::uint16_t* to) {

@@ -52,6 +52,7 @@ inline constexpr long long kPartialBytes = 64 << 20, kPartCounters = kPartialByt
 /// A grouped GEMM.
 struct GemmArguments {
   const unsigned short* a;        ///< first GEMM: [M, K], gathered by slot / topk; second: [slots, K] in row order
+  int a_pitch;                    ///< elements from one row of `a` to the next, a multiple of 8
   const unsigned short* weights;  ///< [E, weight_rows, K]
   const unsigned short* bias;     ///< [E, weight_rows] or null
   unsigned short* out;            ///< [slots, out_columns] in row order; final of the mma engine: in slot order
@@ -65,6 +66,7 @@ struct GemmArguments {
   float* partials;                ///< SPLIT_K: [tiles, parts, elements of a tile]
   int* parts_done;                ///< SPLIT_K: [tiles, consumers] zeros, which a kernel leaves as zeros
   unsigned short* combined;       ///< fused combine: [M, out_columns]
+  int combined_pitch;             ///< elements from one row of `combined` to the next, a multiple of 8
   const int* slot_rows;           ///< fused combine: [slots]: slot -> row; null where rows are slots
   int* arrivals;                  ///< fused combine: [M, column tiles] zeros, which a kernel leaves as zeros
   int* rows_done;                 ///< a kernel of both GEMMs: [row tiles] zeros, which it leaves as zeros
@@ -109,6 +111,7 @@ struct CombineArguments {
   const unsigned short* in;
   const int* slot_rows;  ///< [tokens·topk]: where each slot's row lies in `in`; null where in slot order
   unsigned short* out;
+  int out_pitch;  ///< elements from one row of `out` to the next, a multiple of 8
   long long tokens;
   int topk;
   int columns;

@@ -91,7 +91,7 @@ class Combiner {
         for (int k = 0; k < 8; k++) sum.v[k] += next.v[k];
       }
     }
-    *reinterpret_cast<uint4*>(args_.combined + static_cast<long long>(token) * args_.out_columns + column) =
+    *reinterpret_cast<uint4*>(args_.combined + static_cast<long long>(token) * args_.combined_pitch + column) =
         pack_eight<kType>(sum);
   }
 

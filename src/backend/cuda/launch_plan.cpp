@@ -94,6 +94,10 @@ RouteShape route_shape(std::int64_t slots, std::int64_t experts) {
   return shape;
 }
 
+KernelSource routing_source() {
+  return {.path = "kernels/routing/kernel.cu", .defines = {}};
+}
+
 KernelSource elementwise_source(const Problem& problem) {
   return {.path = "kernels/elementwise/kernel.cu",
           .defines = {fmt::format("DTYPE={}", to_string(problem.dtype)),
@@ -103,9 +107,9 @@ KernelSource elementwise_source(const Problem& problem) {
 LaunchPlan::LaunchPlan(Gpu& gpu, const Problem& problem, const PipelineConfig& config)
     : gpu_(gpu), problem_(problem), impl_(config.impl), token_tiles_(uses_token_tiles(problem)) {
   if (!token_tiles_) {
-    const KernelSource source{.path = "kernels/routing/kernel.cu", .defines = {}};
-    count_experts_ = gpu.load(source, "count_experts");
-    align_ = gpu.load(source, "moe_align_block_size", align_shared_bytes(most_route_warps(problem.E), problem.E));
+    count_experts_ = gpu.load(routing_source(), "count_experts");
+    align_ =
+        gpu.load(routing_source(), "moe_align_block_size", align_shared_bytes(most_route_warps(problem.E), problem.E));
   }
   for (const Stage stage : tunable_stages_of(impl_)) {
     const StageConfig& chosen = config.stages.at(stage);
@@ -159,6 +163,16 @@ CounterBytes LaunchPlan::counter_bytes(std::int64_t M) const {
     if (gemm.plan.second.columns > 0) bytes.rows_done = kInt * rows;
   }
   return bytes;
+}
+
+bool LaunchPlan::uses_counters() const {
+  return std::any_of(gemms_.begin(), gemms_.end(), [](const Gemm& gemm) {
+    return gemm.plan.split_k > 1 || gemm.plan.fuses_combine || gemm.plan.second.columns > 0;
+  });
+}
+
+int LaunchPlan::least_block_m() const {
+  return std::min(gemms_.front().plan.block_m, gemms_.back().plan.block_m);
 }
 
 std::int64_t LaunchPlan::row_tiles(const KernelPlan& plan, std::int64_t slots) const {
@@ -215,6 +229,7 @@ GemmArguments LaunchPlan::gemm_arguments(Stage stage, const KernelPlan& plan, co
   const GemmShape shape = gemm_shape(stage, problem_);
   return {
       .a = as<const unsigned short>(second ? at.cache2 : at.hidden),
+      .a_pitch = static_cast<int>(second || at.hidden_pitch == 0 ? shape.K : at.hidden_pitch),
       .weights = as<const unsigned short>(second ? at.w2 : at.w1),
       .bias = as<const unsigned short>(second ? at.b2 : at.b1),
       .out = as<unsigned short>(second                        ? at.cache3
@@ -230,6 +245,7 @@ GemmArguments LaunchPlan::gemm_arguments(Stage stage, const KernelPlan& plan, co
       .partials = as<float>(at.partials),
       .parts_done = as<int>(at.parts_done),
       .combined = as<unsigned short>(at.out),
+      .combined_pitch = out_pitch(at),
       .slot_rows = token_tiles_ ? nullptr : as<const int>(at.slot_rows),
       .arrivals = as<int>(at.arrivals),
       .rows_done = as<int>(at.rows_done),
@@ -242,6 +258,10 @@ GemmArguments LaunchPlan::gemm_arguments(Stage stage, const KernelPlan& plan, co
       .weight_rows = static_cast<int>(shape.weight_rows),
       .out_columns = static_cast<int>(shape.out_columns),
   };
+}
+
+int LaunchPlan::out_pitch(const Addresses& at) const {
+  return static_cast<int>(at.out_pitch == 0 ? problem_.N2 : at.out_pitch);
 }
 
 void LaunchPlan::visit_gemm(const Gemm& gemm, const Call& call) const {
@@ -347,6 +367,7 @@ void LaunchPlan::visit_combine(const Call& call) const {
   launch.set_arguments(CombineArguments{.in = as<const unsigned short>(call.at.cache3),
                                         .slot_rows = by_row ? as<const int>(call.at.slot_rows) : nullptr,
                                         .out = as<unsigned short>(call.at.out),
+                                        .out_pitch = out_pitch(call.at),
                                         .tokens = call.M,
                                         .topk = static_cast<int>(problem_.topk),
                                         .columns = static_cast<int>(problem_.N2)});

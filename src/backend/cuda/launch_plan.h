@@ -25,6 +25,7 @@ struct RouteShape {
 };
 RouteShape route_shape(std::int64_t slots, std::int64_t experts);
 
+KernelSource routing_source();
 /// Activation and combine.
 KernelSource elementwise_source(const Problem& problem);
 
@@ -32,6 +33,7 @@ KernelSource elementwise_source(const Problem& problem);
 /// null where a pipeline does without.
 struct Addresses {
   DevicePointer hidden = 0, w1 = 0, b1 = 0, w2 = 0, b2 = 0, topk_ids = 0, topk_weights = 0, out = 0;
+  std::int64_t hidden_pitch = 0, out_pitch = 0;  ///< elements from row to row; 0: rows follow each other
   DevicePointer block_counts = 0, expert_offsets = 0, sorted_slots = 0, slot_rows = 0, row_weights = 0;
   DevicePointer tiles[2] = {}, tile_counts = 0;
   DevicePointer progress = 0, parts_done = 0, arrivals = 0, rows_done = 0;  ///< counters, which begin as zeros
@@ -55,13 +57,18 @@ class LaunchPlan {
   /// uses_token_tiles() matters, which has to be the same for every M that follows.
   LaunchPlan(Gpu& gpu, const Problem& problem, const PipelineConfig& config);
 
-  /// The launches for M tokens in order, each with its stage. They may overlap the ones ahead of them.
-  using Visit = std::function<void(Stage, const Launch&)>;
+  /// The launches for M tokens in order, each with its stage and the visitor's to change. Each may overlap the one
+  /// ahead of it.
+  using Visit = std::function<void(Stage, Launch&)>;
   void visit(std::int64_t M, const Addresses& at, const Visit& launch) const;
 
   /// What the kernels use for M tokens.
   CounterBytes counter_bytes(std::int64_t M) const;
 
+  /// Whether they use counters at all where no routing kernel runs. One that does sets them to zero in any case.
+  bool uses_counters() const;
+
+  int least_block_m() const;  ///< of the tile tables: the most entries are tile_bound() of it
   bool token_tiles() const { return token_tiles_; }
   Impl impl() const { return impl_; }
 
@@ -87,6 +94,7 @@ class LaunchPlan {
   TensorGemmArguments with_tensors(const GemmArguments& arguments, Stage stage, const TensorBoxes& boxes,
                                    std::uint64_t maps, const Call& call) const;
   std::int64_t row_tiles(const KernelPlan& plan, std::int64_t slots) const;  ///< at most
+  int out_pitch(const Addresses& at) const;
   std::int64_t column_tiles(const Gemm& gemm) const;
   int shared_bytes(const KernelPlan& plan, const KernelPlan* gate) const;
 

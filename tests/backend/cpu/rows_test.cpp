@@ -37,7 +37,7 @@ TEST(CpuRows, LoadsAndStoresEveryPatternUnchanged) {
     const UseInstructionSet use(target);
     for (const DType dtype : kDTypes) {
       std::vector<std::uint16_t> out(in.size());
-      combine_rows(dtype, 0, 1, 0, 65536, 1, 65536, in.data(), out.data());
+      combine_rows(dtype, 0, 1, 0, 65536, 1, 65536, in.data(), out.data(), 65536);
       for (std::size_t i = 0; i < in.size(); ++i)
         ASSERT_TRUE(same(dtype, out[i], in[i])) << std::hex << in[i] << " became " << out[i];
     }
@@ -56,7 +56,7 @@ TEST(CpuRows, RoundsSumsToNearestEven) {
   for (const std::string& target : instruction_sets()) {
     const UseInstructionSet use(target);
     for (const DType dtype : kDTypes) {
-      combine_rows(dtype, 0, 1, 0, kColumns, 2, kColumns, in.data(), out.data());
+      combine_rows(dtype, 0, 1, 0, kColumns, 2, kColumns, in.data(), out.data(), kColumns);
       for (std::int64_t i = 0; i < kColumns; ++i) {
         const std::uint16_t expected = to_bits(dtype, from_bits(dtype, in[i]) + from_bits(dtype, in[kColumns + i]));
         ASSERT_TRUE(same(dtype, out[i], expected)) << std::hex << in[i] << " + " << in[kColumns + i];
@@ -88,7 +88,7 @@ TEST(CpuRows, CombinesOnlyTheGivenPart) {
   for (const std::string& target : instruction_sets()) {
     const UseInstructionSet use(target);
     std::fill(out.begin(), out.end(), std::uint16_t{0xffff});
-    combine_rows(DType::bf16, 1, 4, 8, 48, kTopk, kN2, in.data(), out.data());
+    combine_rows(DType::bf16, 1, 4, 8, 48, kTopk, kN2, in.data(), out.data(), kN2);
     for (std::int64_t m = 0; m < kTokens; ++m)
       for (std::int64_t n = 0; n < kN2; ++n) {
         float sum = 0;
