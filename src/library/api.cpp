@@ -123,7 +123,7 @@ std::span<const Impl> impls_of(const moe_problem& given) {
   static constexpr Impl kMerged[] = {Impl::merged, Impl::merged_single}, kThreeKernel[] = {Impl::three_kernel};
   if (given.impl == MOE_MERGED) return kMerged;
   if (given.impl == MOE_THREE_KERNEL) return kThreeKernel;
-  throw wrong(fmt::format("problem->impl is {}: it goes from 0 to 1", static_cast<int>(given.impl)));
+  throw wrong(fmt::format("problem->impl is {}: it goes from 0 to 1", given.impl));
 }
 
 void check_tensor(const void* data, const char* name) {

@@ -57,19 +57,19 @@ typedef enum moe_impl {
   MOE_THREE_KERNEL = 1 /* GEMM, activation, GEMM */
 } moe_impl;
 
-/* Begin with MOE_PROBLEM_INIT. Zero is the usual value of all that follows max_M. */
+/* Begin with MOE_PROBLEM_INIT, which says fp16, silu, merged and no biases. */
 typedef struct moe_problem {
-  size_t size;               /* sizeof(moe_problem): tells which fields the caller knows */
+  size_t size;                /* sizeof(moe_problem): tells which fields the caller knows */
   int64_t K, N1, N2, E, topk; /* K, N1/2 and N2 are multiples of 8; topk <= E <= 1024 */
-  int64_t max_M;             /* the most tokens of a call; max_M * topk is at most 2^24 */
-  moe_dtype dtype;
-  moe_activation activation;
-  moe_impl impl;
-  int has_b1, has_b2;                /* whether there are biases */
-  int apply_router_weight_on_input;  /* topk_weights multiply before the activation instead of at the end */
-  int64_t global_E;                  /* experts of all ranks where calls come with an expert_map; else 0 */
+  int64_t max_M;              /* the most tokens of a call; max_M * topk is at most 2^24 */
+  int32_t dtype;              /* moe_dtype */
+  int32_t activation;         /* moe_activation */
+  int32_t impl;               /* moe_impl */
+  int32_t has_b1, has_b2;     /* 1 where there is such a bias */
+  int32_t apply_router_weight_on_input; /* 1: topk_weights multiply before the activation instead of at the end */
+  int64_t global_E;           /* experts of all ranks where calls come with an expert_map; else 0 */
 } moe_problem;
-#define MOE_PROBLEM_INIT {sizeof(moe_problem), 0, 0, 0, 0, 0, 0, MOE_FP16, MOE_SILU, MOE_MERGED, 0, 0, 0, 0}
+#define MOE_PROBLEM_INIT {sizeof(moe_problem), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /* Reads the ids of the call back and refuses those outside of [0, E), waiting for the stream. Not within a capture. */
 #define MOE_CHECK_IDS 1u
@@ -94,7 +94,7 @@ typedef struct moe_arguments {
   void* workspace;             /* of any content; until the call's kernels are done it is theirs */
   size_t workspace_size;       /* bytes, at least moe_plan_workspace_size() for this M */
   void* stream;                /* CUstream or cudaStream_t of the plan's device; on the CPU null */
-  unsigned flags;              /* MOE_CHECK_IDS or 0 */
+  uint32_t flags;              /* MOE_CHECK_IDS or 0 */
 } moe_arguments;
 #define MOE_ARGUMENTS_INIT {sizeof(moe_arguments), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
