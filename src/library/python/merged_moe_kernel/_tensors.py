@@ -2,6 +2,7 @@
 takes for a call."""
 
 import sys
+from typing import Optional
 
 import torch
 
@@ -66,16 +67,16 @@ is_compiling = torch.compiler.is_compiling
 
 
 def _op(hidden_states: torch.Tensor, w1: torch.Tensor, w2: torch.Tensor, topk_weights: torch.Tensor,
-        topk_ids: torch.Tensor, b1: torch.Tensor | None, b2: torch.Tensor | None, activation: str,
-        apply_router_weight_on_input: bool, global_num_experts: int, expert_map: torch.Tensor | None,
+        topk_ids: torch.Tensor, b1: Optional[torch.Tensor], b2: Optional[torch.Tensor], activation: str,
+        apply_router_weight_on_input: bool, global_num_experts: int, expert_map: Optional[torch.Tensor],
         three_kernel: bool) -> torch.Tensor:
     return _call.run(_this, hidden_states, w1, w2, topk_weights, topk_ids, b1, b2, activation,
                      apply_router_weight_on_input, global_num_experts, expert_map, three_kernel, None)
 
 
 def _inplace_op(hidden_states: torch.Tensor, w1: torch.Tensor, w2: torch.Tensor, topk_weights: torch.Tensor,
-                topk_ids: torch.Tensor, b1: torch.Tensor | None, b2: torch.Tensor | None, activation: str,
-                apply_router_weight_on_input: bool, global_num_experts: int, expert_map: torch.Tensor | None,
+                topk_ids: torch.Tensor, b1: Optional[torch.Tensor], b2: Optional[torch.Tensor], activation: str,
+                apply_router_weight_on_input: bool, global_num_experts: int, expert_map: Optional[torch.Tensor],
                 three_kernel: bool) -> None:
     _call.run(_this, hidden_states, w1, w2, topk_weights, topk_ids, b1, b2, activation, apply_router_weight_on_input,
               global_num_experts, expert_map, three_kernel, hidden_states)
