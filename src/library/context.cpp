@@ -1,6 +1,7 @@
 #include "library/context.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -18,6 +19,9 @@ Context::Context(std::string_view device_id, const std::filesystem::path& folder
   if (!folder.empty()) tuned_ = read_tuned_configs(folder);
   if (place.backend == Backend::cuda) {
     try {
+      const auto& driver = cuda::Driver::instance();
+      std::optional<cuda::ContextGuard> guard;  // a caller's current device is not for us to change
+      if (driver) guard.emplace(*driver.value());
       gpu_ = std::make_shared<cuda::Gpu>(place.index);
     } catch (const cuda::DeviceError& error) {
       throw Error(fmt::format("cuda:{}: {}", place.index, error.failure.reason), ExitCode::no_device);

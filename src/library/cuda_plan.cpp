@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 
 #include <fmt/format.h>
 
@@ -15,21 +16,12 @@ using cuda::DevicePointer;
 /// The calling thread's context is the GPU's while this lives, and then again what it was.
 class UseGpu {
  public:
-  explicit UseGpu(const cuda::Gpu& gpu) : driver_(gpu.driver()) {
-    driver_.check(driver_.context_get_current(&before_), "asking for the thread's context");
-    changed_ = before_ != gpu.context();
-    if (changed_) gpu.use();
-  }
-  UseGpu(const UseGpu&) = delete;
-  UseGpu& operator=(const UseGpu&) = delete;
-  ~UseGpu() {
-    if (changed_) driver_.context_set_current(before_);
+  explicit UseGpu(const cuda::Gpu& gpu) : guard_(gpu.driver()) {
+    if (guard_.before() != gpu.context()) gpu.use();
   }
 
  private:
-  const cuda::Driver& driver_;
-  cuda::Context before_ = nullptr;
-  bool changed_ = false;
+  cuda::ContextGuard guard_;
 };
 
 /// What the kernels keep in the workspace, as addresses from `first` on.
@@ -82,14 +74,15 @@ class CudaPlan final : public Plan {
       Problem at = this->problem();
       at.M = range.to;
       launches_.push_back(std::make_unique<cuda::LaunchPlan>(*gpu_, at, range.config));
+      const std::size_t most = Layout(at, *launches_.back(), range.to, 0).size;
+      most_up_to_.push_back(most_up_to_.empty() ? most : std::max(most_up_to_.back(), most));
     }
   }
 
   std::size_t workspace_size(std::int64_t M) const override {
-    std::size_t most = 0;
-    for (std::size_t i = 0; i < launches_.size() && ranges()[i].from <= std::max<std::int64_t>(M, 1); ++i)
-      most = std::max(most, Layout(problem(), *launches_[i], std::min(ranges()[i].to, M), 0).size);
-    return most;
+    if (M == 0) return 0;
+    const std::size_t range = range_of(M);
+    return std::max(range == 0 ? 0 : most_up_to_[range - 1], Layout(problem(), *launches_[range], M, 0).size);
   }
 
   void run(const moe_arguments& call) const override {
@@ -115,11 +108,12 @@ class CudaPlan final : public Plan {
           gpu_->driver().fill_8_async(at.zeros, 0, 4 * static_cast<std::size_t>(at.zero_count), stream),
           "clearing counters");
     bool is_first = true;
-    launches.visit(call.M, at, [&](Stage, Launch& launch) {
+    auto enqueue = [&](Stage, Launch& launch) {
       if (is_first) launch.overlaps_predecessor = false;  // who knows what is ahead in the caller's stream
       is_first = false;
       gpu_->enqueue(launch, stream);
-    });
+    };
+    launches.visit(call.M, at, std::ref(enqueue));
   }
 
   std::vector<std::int32_t> read_ids(const moe_arguments& call) const override {
@@ -137,6 +131,7 @@ class CudaPlan final : public Plan {
 
   std::shared_ptr<cuda::Gpu> gpu_;
   std::vector<std::unique_ptr<const cuda::LaunchPlan>> launches_;  // of each range
+  std::vector<std::size_t> most_up_to_;  // bytes of workspace: of each range and those before it
 };
 
 }  // namespace

@@ -79,11 +79,15 @@ Gpu::Gpu(int index, std::shared_ptr<ProgramCompiler> compiler) : driver_(require
 
 Gpu::~Gpu() {
   if (context_ == nullptr) return;
+  Context before = nullptr;
+  driver_.context_get_current(&before);
+  driver_.context_set_current(context_);
   for (const auto& [source, module] : modules_) driver_.module_unload(module);
   timers_.reset();
   flush_buffer_ = Buffer();
   sink_ = Buffer();
   if (stream_ != nullptr) driver_.stream_destroy(stream_);
+  if (before != context_) driver_.context_set_current(before);
   driver_.primary_context_release(device_);
 }
 
