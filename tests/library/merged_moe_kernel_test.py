@@ -209,6 +209,32 @@ class Refuses(unittest.TestCase):
             moe.configure(None)
 
 
+class InPlaceOf(unittest.TestCase):
+    def setUp(self):
+        def fused_experts_impl(hidden_states, w1, w2, topk_weights, topk_ids, b1=None, b2=None, inplace=False,
+                               activation="silu", is_gated=True, use_fp8_w8a8=False, w1_scale=None, no_combine=False):
+            self.theirs.append((activation, is_gated, use_fp8_w8a8, no_combine))
+            return "theirs"
+        self.theirs = []
+        self.function = moe.in_place_of(fused_experts_impl)
+
+    def test_arguments_by_position(self):
+        call = inputs(bias=True)
+        right = moe.merged_fused_experts_impl(**call, activation="gelu")
+        np.testing.assert_array_equal(self.function(*call.values(), False, "gelu", True, False, None), right)
+        self.assertEqual(self.theirs, [])
+
+    def test_what_it_does_not_take_goes_to_theirs(self):
+        call = inputs()
+        for options in ({"use_fp8_w8a8": True}, {"no_combine": True}, {"is_gated": False}, {"activation": "swigluoai"}):
+            self.assertEqual(self.function(**call, **options), "theirs")
+        self.assertEqual(self.function(**{**call, "w1": call["w1"].transpose(0, 2, 1)}), "theirs")
+        self.assertEqual(len(self.theirs), 5)
+
+    def test_it_looks_like_theirs(self):
+        self.assertEqual(self.function.__name__, "fused_experts_impl")
+
+
 class Supports(unittest.TestCase):
     def test_says_yes(self):
         self.assertTrue(moe.supports(**inputs(bias=True)))

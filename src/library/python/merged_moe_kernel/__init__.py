@@ -8,13 +8,15 @@ no gradient. Kernels and configs are libmoetune's; `configure` says where the co
 """
 
 import dataclasses
+import functools
+import inspect
 import sys
 
 from . import _call, _library
 from ._library import MoeArgumentError, MoeError, MoeUnsupported
 
 __all__ = ["MoeArgumentError", "MoeError", "MoeUnsupported", "Support", "check_topk_ids", "configure", "describe",
-           "fused_experts_impl", "merged_fused_experts_impl", "supports", "uninterleave"]
+           "fused_experts_impl", "in_place_of", "merged_fused_experts_impl", "supports", "uninterleave"]
 __version__ = _library.library.moe_version().decode()
 
 _tensors = None  # the module of that name, once there are tensors
@@ -135,6 +137,34 @@ def fused_experts_impl(hidden_states, w1, w2, topk_weights, topk_ids, b1=None, b
         except MoeUnsupported:
             if three_kernel:
                 raise
+
+
+_OURS = frozenset(inspect.signature(merged_fused_experts_impl).parameters)
+
+
+def in_place_of(function):
+    """`function`, a serving engine's fused_experts_impl, with merged_fused_experts_impl before it: the same signature, also
+    by position. What merged_fused_experts_impl does not take (another kind of weights or activation, an argument that it
+    does not know with another value than its default) goes to `function` as before.
+
+        engine.fused_experts_impl = merged_moe_kernel.in_place_of(engine.fused_experts_impl)
+    """
+    signature = inspect.signature(function)
+    defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
+
+    @functools.wraps(function)
+    def merged_or_theirs(*args, **kwargs):
+        ours = {}
+        for name, value in signature.bind(*args, **kwargs).arguments.items():
+            if name in _OURS:
+                ours[name] = value
+            elif value is not defaults[name] and value != defaults[name]:
+                return function(*args, **kwargs)
+        try:
+            return merged_fused_experts_impl(**ours)
+        except (MoeArgumentError, MoeUnsupported):  # nothing was computed
+            return function(*args, **kwargs)
+    return merged_or_theirs
 
 
 def configure(configs=None, max_tokens=16384):
