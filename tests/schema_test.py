@@ -102,6 +102,17 @@ class WhatIsNotRight(unittest.TestCase):
                     parent[key] = 7 if isinstance(parent[key], dict) else {}
                 self.assertTrue(self.errors(path, put_another_type))
 
+    def test_ranks_of_expert_parallelism(self):
+        document = copy.deepcopy(self.document)
+        document["problem"].update(ep_ranks=8, ep_rank=7)
+        document.update(local_slots=31.5, local_tokens=14.25)
+        self.assertEqual(SCHEMAS["best-config"].errors(document), [])
+        for place, key, value in [("problem", "ep_ranks", 1), ("problem", "ep_ranks", "8"), ("problem", "ep_rank", -1)]:
+            with self.subTest(key=key, value=value):
+                self.assertTrue(SCHEMAS["best-config"].errors(changed(document, (place, key), lambda parent, name: parent.update({name: value}))))
+        document["local_slots"] = -1
+        self.assertTrue(SCHEMAS["best-config"].errors(document))
+
     def test_a_missing_key_anywhere(self):
         free = {("stages", stage, "config") for stage in self.document["stages"]} | {("stage_times",), ("stages",), ("environment", "tool", "kernels")}
         for path in places(self.document):

@@ -4,14 +4,19 @@
 
 namespace moetune::cpu {
 
-void count_slots(std::span<const std::int32_t> topk_ids, std::span<std::int64_t> counts) {
-  for (const std::int32_t expert : topk_ids) ++counts[static_cast<std::size_t>(expert)];
+void count_slots(std::span<const std::int32_t> topk_ids, const ExpertMap& map, std::span<std::int64_t> counts) {
+  for (const std::int32_t id : topk_ids)
+    if (const int expert = local_expert(map, id); expert >= 0) ++counts[static_cast<std::size_t>(expert)];
 }
 
-void place_slots(std::span<const std::int32_t> topk_ids, std::int64_t first_slot, std::span<std::int64_t> next,
-                 std::int32_t* sorted_slots) {
+void place_slots(std::span<const std::int32_t> topk_ids, const ExpertMap& map, std::int64_t first_slot,
+                 std::span<std::int64_t> next, std::int32_t* sorted_slots) {
   auto slot = static_cast<std::int32_t>(first_slot);
-  for (const std::int32_t expert : topk_ids) sorted_slots[next[static_cast<std::size_t>(expert)]++] = slot++;
+  for (const std::int32_t id : topk_ids) {
+    if (const int expert = local_expert(map, id); expert >= 0)
+      sorted_slots[next[static_cast<std::size_t>(expert)]++] = slot;
+    ++slot;
+  }
 }
 
 void TileTable::build(std::span<const std::int64_t> group_begin, const TileShape& shape, Epilogue epilogue,

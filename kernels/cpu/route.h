@@ -6,16 +6,17 @@
 #include <vector>
 
 #include "kernels/cpu/gemm.h"
+#include "kernels/lib/expert_map.h"
 
 namespace moetune::cpu {
 
-/// Adds the slots of each expert among `topk_ids` to `counts` [E].
-void count_slots(std::span<const std::int32_t> topk_ids, std::span<std::int64_t> counts);
+/// Adds the slots of each expert that is here among `topk_ids` to `counts` [E].
+void count_slots(std::span<const std::int32_t> topk_ids, const ExpertMap& map, std::span<std::int64_t> counts);
 
 /// Writes slot numbers first_slot, first_slot + 1, … to where their experts' groups go on: `next` [E] is the position
-/// of each expert's next slot in `sorted_slots`, and is moved on.
-void place_slots(std::span<const std::int32_t> topk_ids, std::int64_t first_slot, std::span<std::int64_t> next,
-                 std::int32_t* sorted_slots);
+/// of each expert's next slot in `sorted_slots`, and is moved on. Slots of experts that are not here are left out.
+void place_slots(std::span<const std::int32_t> topk_ids, const ExpertMap& map, std::int64_t first_slot,
+                 std::span<std::int64_t> next, std::int32_t* sorted_slots);
 
 /// The tiles of a grouped GEMM, numbered. Tiles that share weights are neighbours, so that these are read from memory
 /// once.

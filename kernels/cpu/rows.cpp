@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <vector>
 
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/gemm.h"
@@ -43,27 +44,20 @@ void ActivateRows(DType dtype, Activation activation, std::int64_t begin, std::i
   });
 }
 
+/// One token: the sum of `count` rows, at least one.
 template <DType kDType>
-void combine_range(std::int64_t begin, std::int64_t end, std::int64_t column_begin, std::int64_t column_end,
-                   std::int64_t topk, std::int64_t N2, const std::uint16_t* HWY_RESTRICT cache3,
-                   std::uint16_t* HWY_RESTRICT out, std::int64_t out_pitch) {
-  for (std::int64_t token = begin; token < end; ++token) {
-    const std::uint16_t* from = cache3 + token * topk * N2 + column_begin;
-    std::uint16_t* to = out + token * out_pitch + column_begin;
-    for_lanes(static_cast<std::size_t>(column_end - column_begin), [&](auto df, std::size_t n) HWY_ATTR {
-      auto sum = load_wide<kDType>(df, from + n);
-      for (std::int64_t t = 1; t < topk; ++t) sum = hn::Add(sum, load_wide<kDType>(df, from + t * N2 + n));
-      store_narrow<kDType>(df, sum, to + n);
-    });
-  }
+void sum_rows(const std::uint16_t* const* rows, std::size_t count, std::int64_t columns,
+              std::uint16_t* HWY_RESTRICT out) {
+  for_lanes(static_cast<std::size_t>(columns), [&](auto df, std::size_t n) HWY_ATTR {
+    auto sum = load_wide<kDType>(df, rows[0] + n);
+    for (std::size_t i = 1; i < count; ++i) sum = hn::Add(sum, load_wide<kDType>(df, rows[i] + n));
+    store_narrow<kDType>(df, sum, out + n);
+  });
 }
 
-void CombineRows(DType dtype, std::int64_t begin, std::int64_t end, std::int64_t column_begin, std::int64_t column_end,
-                 std::int64_t topk, std::int64_t N2, const std::uint16_t* cache3, std::uint16_t* out,
-                 std::int64_t out_pitch) {
-  with_dtype(dtype, [&](auto d) {
-    combine_range<decltype(d)::value>(begin, end, column_begin, column_end, topk, N2, cache3, out, out_pitch);
-  });
+void SumRows(DType dtype, const std::uint16_t* const* rows, std::size_t count, std::int64_t columns,
+             std::uint16_t* out) {
+  with_dtype(dtype, [&](auto d) { sum_rows<decltype(d)::value>(rows, count, columns, out); });
 }
 
 void NarrowFloats(DType dtype, const float* from, std::int64_t count, std::uint16_t* to) {
@@ -100,7 +94,7 @@ HWY_AFTER_NAMESPACE();
 namespace moetune::cpu {
 
 HWY_EXPORT(ActivateRows);
-HWY_EXPORT(CombineRows);
+HWY_EXPORT(SumRows);
 HWY_EXPORT(NarrowFloats);
 HWY_EXPORT(StreamRead);
 
@@ -110,9 +104,19 @@ void activate_rows(DType dtype, Activation activation, std::int64_t begin, std::
 }
 
 void combine_rows(DType dtype, std::int64_t begin, std::int64_t end, std::int64_t column_begin, std::int64_t column_end,
-                  std::int64_t topk, std::int64_t N2, const std::uint16_t* cache3, std::uint16_t* out,
-                  std::int64_t out_pitch) {
-  HWY_DYNAMIC_DISPATCH(CombineRows)(dtype, begin, end, column_begin, column_end, topk, N2, cache3, out, out_pitch);
+                  std::int64_t topk, std::int64_t N2, const std::int32_t* topk_ids, const ExpertMap& map,
+                  const std::uint16_t* cache3, std::uint16_t* out, std::int64_t out_pitch) {
+  std::vector<const std::uint16_t*> rows;  // of a token's choices that are here
+  for (std::int64_t token = begin; token < end; ++token) {
+    rows.clear();
+    for (std::int64_t slot = token * topk; slot < (token + 1) * topk; ++slot)
+      if (local_expert(map, topk_ids[slot]) >= 0) rows.push_back(cache3 + slot * N2 + column_begin);
+    std::uint16_t* const to = out + token * out_pitch + column_begin;
+    if (rows.empty())
+      std::fill(to, to + (column_end - column_begin), std::uint16_t{0});
+    else
+      HWY_DYNAMIC_DISPATCH(SumRows)(dtype, rows.data(), rows.size(), column_end - column_begin, to);
+  }
 }
 
 void narrow_floats(DType dtype, const float* from, std::int64_t count, std::uint16_t* to) {

@@ -1,6 +1,7 @@
 // What the host passes to the kernels. Read by both sides; plain pointers and sizes only.
 #pragma once
 
+#include "kernels/lib/expert_map.h"
 #include "kernels/lib/fill.h"
 #include "kernels/lib/tensor_map.h"
 #include "kernels/lib/types.h"
@@ -29,20 +30,21 @@ constexpr long long tile_bound(long long slots, long long experts, long long blo
   return bound < slots ? bound : slots;
 }
 
-/// kernels/routing. Rows are put in order of expert, then of slot.
+/// kernels/routing. Rows are put in order of expert, then of slot. Slots whose expert is not here get none: they may
+/// hold any number.
 struct RouteArguments {
   const int* topk_ids;        ///< [slots]
   const float* topk_weights;  ///< [slots]
+  ExpertMap map;              ///< of the experts in topk_ids
   int slots;                  ///< M·topk
-  int experts;
-  int slots_per_block;  ///< a multiple of 32
-  int* block_counts;    ///< [blocks, experts], by count_experts; null where that does not run
-  int* expert_offsets;  ///< [experts + 1]: where each expert's rows begin
-  int* sorted_slots;    ///< [slots]: row -> slot
-  int* slot_rows;       ///< [slots]: slot -> row, the inverse
-  float* row_weights;   ///< [slots]: topk_weights by row
-  TileTable tables[2];  ///< for the first and the second GEMM
-  int* zeros;           ///< [zero_count]: set to zero, for the kernels that follow
+  int slots_per_block;        ///< a multiple of 32
+  int* block_counts;          ///< [blocks, experts], by count_experts; null where that does not run
+  int* expert_offsets;        ///< [experts + 1]: where each expert's rows begin, and how many there are in all
+  int* sorted_slots;          ///< [slots]: row -> slot
+  int* slot_rows;             ///< [slots]: slot -> row, the inverse; -1 where there is none
+  float* row_weights;         ///< [slots]: topk_weights by row
+  TileTable tables[2];        ///< for the first and the second GEMM
+  int* zeros;                 ///< [zero_count]: set to zero, for the kernels that follow
   int zero_count;
 };
 
@@ -67,11 +69,13 @@ struct GemmArguments {
   int* parts_done;                ///< SPLIT_K: [tiles, consumers] zeros, which a kernel leaves as zeros
   unsigned short* combined;       ///< fused combine: [M, out_columns]
   int combined_pitch;             ///< elements from one row of `combined` to the next, a multiple of 8
-  const int* slot_rows;           ///< fused combine: [slots]: slot -> row; null where rows are slots
+  const int* slot_rows;           ///< fused combine: [slots]: slot -> row, -1: none; null where rows are slots
+  const int* row_count;           ///< fused combine: [1]: rows in all; null where rows are slots
   int* arrivals;                  ///< fused combine: [M, column tiles] zeros, which a kernel leaves as zeros
   int* rows_done;                 ///< a kernel of both GEMMs: [row tiles] zeros, which it leaves as zeros
   int rows_expected;              ///< its count for a row tile that the first GEMM is done with
-  const int* topk_ids;            ///< [slots]: the experts, where tiles is null
+  const int* topk_ids;  ///< [slots]: the experts, where tiles is null; slots whose expert is not here have no row
+  ExpertMap map;        ///< of the experts in topk_ids
   int slots;
   int topk;
   int group_m;  ///< row tiles of an expert walked before the next column tile
@@ -98,18 +102,25 @@ struct BothGemmsArguments {
   TensorGemmArguments first, second;
 };
 
-/// cache2 = activation(cache1): [rows, 2·columns] -> [rows, columns].
+/// cache2 = activation(cache1): [rows, 2·columns] -> [rows, columns]. Rows that there are not may be left out.
 struct ActivateArguments {
   const unsigned short* in;
   unsigned short* out;
+  const int* row_count;  ///< [1]: how many of the rows there are; null: all
+  const int* topk_ids;   ///< rows are slots, of which there are those whose expert is here; null: all
+  ExpertMap map;         ///< of the experts in topk_ids
   long long rows;
   int columns;
 };
 
-/// out [tokens, columns] = sum over topk of in [tokens, topk, columns], in ascending order.
+/// out [tokens, columns] = sum over topk of in [tokens, topk, columns], in ascending order, without the slots whose
+/// expert is not here.
 struct CombineArguments {
   const unsigned short* in;
-  const int* slot_rows;  ///< [tokens·topk]: where each slot's row lies in `in`; null where in slot order
+  const int* slot_rows;  ///< [tokens·topk]: slot -> row, -1: none; null where no routing has run: topk_ids tell
+  bool in_slot_order;    ///< `in` has a place for each slot, else for each row
+  const int* topk_ids;   ///< [tokens·topk]
+  ExpertMap map;         ///< of the experts in topk_ids
   unsigned short* out;
   int out_pitch;  ///< elements from one row of `out` to the next, a multiple of 8
   long long tokens;

@@ -6,7 +6,7 @@
 namespace moetune {
 
 struct Tile {
-  int expert;
+  int expert;     ///< -1: not here, and no rows
   int row, rows;  ///< rows [row, row + rows) of the sorted order
   int column;     ///< first output column
   int row_tile;   ///< number of the row tile among all experts'
@@ -16,14 +16,14 @@ struct Tile {
 struct TileShape {
   int rows, columns;
   bool even;  ///< an expert's rows are shared out evenly, in steps of 8, rather than the rest left to the last tile
-  bool token_tiles;  ///< each slot is a tile of its own, taken from topk_ids
+  bool token_tiles;  ///< each slot is a tile of its own, taken from topk_ids; without rows where its expert is not here
 };
 
 /// What memory knows of tile `index`. Apart from tile_at, so that it can be on its way while a kernel does other work.
 template <TileShape Shape>
 __device__ __forceinline__ RowTile tile_entry(const GemmArguments& args, int index, int column_tiles) {
   if constexpr (Shape.token_tiles) {
-    return {.expert = args.topk_ids[index / column_tiles], .row = 0, .rows = 0, .first = 0};
+    return {.expert = local_expert(args.map, args.topk_ids[index / column_tiles]), .row = 0, .rows = 0, .first = 0};
   } else {
     return args.tiles[index / column_tiles];
   }
@@ -37,7 +37,7 @@ __device__ __forceinline__ Tile tile_at(const GemmArguments& args, const RowTile
   if constexpr (Shape.token_tiles) {
     return {.expert = entry.expert,
             .row = index / column_tiles,
-            .rows = 1,
+            .rows = entry.expert < 0 ? 0 : 1,
             .column = index % column_tiles * Shape.columns,
             .row_tile = index / column_tiles};
   } else {

@@ -57,13 +57,14 @@ __device__ __forceinline__ constexpr int swizzled(int row, int chunk) {
 
 constexpr TileShape kTileShape{.rows = kBlockM, .columns = kOutColumns, .even = false, .token_tiles = kTokenTiles};
 
-/// Finds this block's tile; false where there are fewer.
+/// Finds this block's tile; false where there are fewer, or nothing to do in it.
 __device__ __forceinline__ bool find_tile(const GemmArguments& args, Tile& tile) {
   const int row_tiles = kTokenTiles ? args.slots : *args.tile_count;
   const int column_tiles = (args.out_columns + kOutColumns - 1) / kOutColumns;
   const int index = blockIdx.x;
   if (index >= row_tiles * column_tiles) return false;
   tile = tile_at<kTileShape>(args, tile_entry<kTileShape>(args, index, column_tiles), index, column_tiles);
+  if (kTokenTiles && tile.expert < 0) return false;
   // The last column tile is moved left until it ends with the output: it computes some columns again, to the same bits,
   // and the copies of weights need no bounds.
   if constexpr (!kNarrow) tile.column = min(tile.column, args.out_columns - kOutColumns);

@@ -1,5 +1,5 @@
 // Groups slots by expert: a counting sort that keeps the slots' order within an expert, so that every run makes the
-// same tables. E <= 1024, slots <= 2^24.
+// same tables. E <= 1024, slots <= 2^24. Slots whose expert is not here (kernels/lib/expert_map.h) are left out.
 //
 // Each block places the slots of its own share, for which it has to know how many slots each expert has in all and in
 // the shares before its own. Up to some thousand slots every block counts them all by itself: that takes less time than
@@ -10,15 +10,17 @@
 
 namespace moetune::routing {
 
-/// Calls visit(i, value) for i = begin, begin + stride, … below end, with value = from[i]. Loads are kAhead at a time
-/// on their way: their latency is what a walk costs.
-template <class Visit>
-__device__ __forceinline__ void for_each(const int* from, int begin, int end, int stride, Visit visit) {
+/// Calls visit(i, value) for i = begin, begin + stride, … below end, with value = of(from[i]). Loads are kAhead at a
+/// time on their way, those of `of` too: their latency is what a walk costs.
+template <class Of, class Visit>
+__device__ __forceinline__ void for_each(const int* from, int begin, int end, int stride, Of of, Visit visit) {
   constexpr int kAhead = 16;
   for (int first = begin; first < end; first += kAhead * stride) {
     int values[kAhead];
 #pragma unroll
     for (int i = 0; i < kAhead; i++) values[i] = first + i * stride < end ? from[first + i * stride] : 0;
+#pragma unroll
+    for (int i = 0; i < kAhead; i++) values[i] = of(values[i]);
 #pragma unroll
     for (int i = 0; i < kAhead; i++)
       if (first + i * stride < end) visit(first + i * stride, values[i]);
@@ -28,15 +30,19 @@ __device__ __forceinline__ void for_each(const int* from, int begin, int end, in
 /// block_counts[block, expert] = slots of the expert in this block's share. Shared memory: experts ints.
 extern "C" __global__ void count_experts(const __grid_constant__ RouteArguments args) {
   extern __shared__ int counts[];
-  for (int e = threadIdx.x; e < args.experts; e += blockDim.x) counts[e] = 0;
+  const int E = args.map.experts;
+  for (int e = threadIdx.x; e < E; e += blockDim.x) counts[e] = 0;
   __syncthreads();
   ptx::grid_dependency_wait();
   ptx::grid_dependency_launch();
   const int begin = blockIdx.x * args.slots_per_block, end = min(begin + args.slots_per_block, args.slots);
-  for_each(args.topk_ids, begin + threadIdx.x, end, blockDim.x, [&](int, int e) { atomicAdd(&counts[e], 1); });
+  for_each(
+      args.topk_ids, begin + threadIdx.x, end, blockDim.x, [&](int id) { return local_expert(args.map, id); },
+      [&](int, int e) {
+        if (e >= 0) atomicAdd(&counts[e], 1);
+      });
   __syncthreads();
-  for (int e = threadIdx.x; e < args.experts; e += blockDim.x)
-    args.block_counts[blockIdx.x * args.experts + e] = counts[e];
+  for (int e = threadIdx.x; e < E; e += blockDim.x) args.block_counts[blockIdx.x * E + e] = counts[e];
 }
 
 /// Exclusive prefix sums over the experts by one warp: out[e] = sum of value(0…e-1), out[experts] = the total. Each
@@ -80,31 +86,36 @@ struct Experts {
 
 /// totals, and in next_row the slots before this block's share.
 __device__ __forceinline__ void count(const RouteArguments& args, const Experts& experts) {
-  const int E = args.experts, blocks = gridDim.x, block = blockIdx.x;
+  const int E = args.map.experts, blocks = gridDim.x, block = blockIdx.x;
   if (args.block_counts == nullptr) {
     const int begin = block * args.slots_per_block;
-    for_each(args.topk_ids, threadIdx.x, args.slots, blockDim.x, [&](int slot, int e) {
-      atomicAdd(&experts.totals[e], 1);
-      if (slot < begin) atomicAdd(&experts.next_row[e], 1);
-    });
+    for_each(
+        args.topk_ids, threadIdx.x, args.slots, blockDim.x, [&](int id) { return local_expert(args.map, id); },
+        [&](int slot, int e) {
+          if (e < 0) return;
+          atomicAdd(&experts.totals[e], 1);
+          if (slot < begin) atomicAdd(&experts.next_row[e], 1);
+        });
   } else {
-    for_each(args.block_counts, threadIdx.x, blocks * E, blockDim.x, [&](int i, int slots) {
-      const int e = i % E;
-      if (slots > 0) atomicAdd(&experts.totals[e], slots);
-      if (slots > 0 && i / E < block) atomicAdd(&experts.next_row[e], slots);
-    });
+    for_each(
+        args.block_counts, threadIdx.x, blocks * E, blockDim.x, [](int slots) { return slots; },
+        [&](int i, int slots) {
+          const int e = i % E;
+          if (slots > 0) atomicAdd(&experts.totals[e], slots);
+          if (slots > 0 && i / E < block) atomicAdd(&experts.next_row[e], slots);
+        });
   }
 }
 
 /// 32 slots for each warp at a time, until the share is done.
 __device__ __forceinline__ void place_slots(const RouteArguments& args, const Experts& experts) {
-  const int E = args.experts, warps = blockDim.x / 32, warp = threadIdx.x / 32;
+  const int E = args.map.experts, warps = blockDim.x / 32, warp = threadIdx.x / 32;
   const int begin = blockIdx.x * args.slots_per_block, end = min(begin + args.slots_per_block, args.slots);
   for (int first = begin; first < end; first += blockDim.x) {
     const int slot = first + static_cast<int>(threadIdx.x);
-    const bool present = slot < end;
-    const int expert = present ? args.topk_ids[slot] : E;
-    const float weight = present ? args.topk_weights[slot] : 0.0f;
+    const int expert = slot < end ? local_expert(args.map, args.topk_ids[slot]) : -1;
+    const float weight = slot < end ? args.topk_weights[slot] : 0.0f;
+    const bool present = expert >= 0;
     const unsigned peers = __match_any_sync(~0u, expert);
     const unsigned below = peers & ptx::lanes_below();
     if (present && below == 0) experts.warp_counts[warp * E + expert] = __popc(peers);
@@ -115,6 +126,8 @@ __device__ __forceinline__ void place_slots(const RouteArguments& args, const Ex
       args.sorted_slots[row] = slot;
       args.slot_rows[slot] = row;
       args.row_weights[row] = weight;
+    } else if (slot < end) {
+      args.slot_rows[slot] = -1;
     }
     if (first + static_cast<int>(blockDim.x) >= end) break;
     __syncthreads();
@@ -129,7 +142,7 @@ __device__ __forceinline__ void place_slots(const RouteArguments& args, const Ex
 
 /// A thread for each expert, the experts dealt out over the blocks; an expert with many tiles gets its warp.
 __device__ __forceinline__ void write_tables(const RouteArguments& args, const Experts& experts) {
-  const int E = args.experts, lane = threadIdx.x % 32;
+  const int E = args.map.experts, lane = threadIdx.x % 32;
   for (int first = 0; first < E; first += gridDim.x * blockDim.x) {
     const int own_expert = first + static_cast<int>(threadIdx.x * gridDim.x + blockIdx.x);
 #pragma unroll
@@ -160,7 +173,7 @@ __device__ __forceinline__ void write_tables(const RouteArguments& args, const E
 /// At least 96 threads. Shared memory: (warps + 2)·experts + 3·(experts + 1) ints.
 extern "C" __global__ void moe_align_block_size(const __grid_constant__ RouteArguments args) {
   extern __shared__ int memory[];
-  const int E = args.experts, warps = blockDim.x / 32, warp = threadIdx.x / 32;
+  const int E = args.map.experts, warps = blockDim.x / 32, warp = threadIdx.x / 32;
   const Experts experts(memory, E);
   for (int i = threadIdx.x; i < (warps + 2) * E + 3 * (E + 1); i += blockDim.x) memory[i] = 0;
   __syncthreads();

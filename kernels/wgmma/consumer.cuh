@@ -30,7 +30,7 @@ class Consumer {
     }
     while (more) {
       more = walk.ask(next);
-      const bool has_rows = kSwapped || number_ * kParts * 64 < work.tile.rows;
+      const bool has_rows = kSwapped ? !kTokenTiles || work.k_tiles() > 0 : number_ * kParts * 64 < work.tile.rows;
       Accumulators acc;
       clear_for_join(acc);
       if (!has_rows)

@@ -75,7 +75,8 @@ template <class G>
 constexpr TileShape kTileShape{
     .rows = table_block_m(kConfig), .columns = G::kOutColumns, .even = kSwapped, .token_tiles = kTokenTiles};
 
-/// What a block does in one go: a tile, or with SPLIT_K a part of its sum over K.
+/// What a block does in one go: a tile, or with SPLIT_K a part of its sum over K. No k tiles: nothing, the tile's
+/// expert is not here.
 struct Work {
   Tile tile;
   int index;  ///< of the tile among all
@@ -138,7 +139,9 @@ class Walk {
   __device__ __forceinline__ Work get(const Next& next) const {
     static_assert(sizeof(RowTile) == 4 * sizeof(int));
     RowTile entry{.expert = __shfl_sync(~0u, next.word, 0), .row = 0, .rows = 0, .first = 0};
-    if constexpr (!kTokenTiles) {
+    if constexpr (kTokenTiles) {
+      entry.expert = local_expert(args_.map, entry.expert);
+    } else {
       entry.row = __shfl_sync(~0u, next.word, 1);
       entry.rows = __shfl_sync(~0u, next.word, 2);
       entry.first = __shfl_sync(~0u, next.word, 3);
@@ -148,6 +151,7 @@ class Walk {
     work.end_k_tile = k_tiles_ * (work.part + 1) / kSplit;
     Tile& tile = work.tile;
     tile = tile_at<kTileShape<G>>(args_, entry, work.index, column_tiles_);
+    if (kTokenTiles && tile.expert < 0) work.first_k_tile = work.end_k_tile = 0;
     if constexpr (kCluster > 1) {
       const int share = kTileShape<G>.even ? ((tile.rows + kCluster - 1) / kCluster + 7) / 8 * 8 : kBlockM;
       const int skipped = static_cast<int>(ptx::cluster_rank()) * share;

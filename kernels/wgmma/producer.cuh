@@ -182,6 +182,7 @@ class GatheringProducer {
   /// waited for. Returns how many k tiles that were.
   __device__ __forceinline__ int copy_when_handed_over(const Work& work, const Tokens& tokens) {
     if constexpr (!G::kTakesOver) return 0;
+    if (kTokenTiles && work.k_tiles() == 0) return 0;
     if (is_handed_over(work.tile)) return 0;
     const int early = min(kStages, work.k_tiles());
     Cursor ahead = cursor_;

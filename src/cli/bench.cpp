@@ -90,7 +90,7 @@ struct Timed {
   PipelineConfig config;
   std::optional<Verdict> verdict = std::nullopt;
   std::optional<Failure> failure = std::nullopt;
-  double experts_hit = 0;
+  Load load = {};
   // Of all calls that Google Benchmark made, those included with which it looked for the number of iterations.
   std::vector<std::vector<double>> rounds_us = {};
   std::map<Stage, std::vector<std::vector<double>>> stage_rounds_us = {};
@@ -125,19 +125,21 @@ void record(JournalWriter& journal, const Timed& timed, const Ceilings& ceilings
     return;
   }
   if (timed.rounds_us.empty()) return;
-  const Work work = pipeline_work(job.problem, timed.experts_hit);
+  const Work work = pipeline_work(job.problem, timed.load);
   Summary time = summarise_benchmark(timed.rounds_us, draws_of(job));
   timed.clock.complete(time);
   Best best{.problem = job.problem,
             .config = timed.config,
             .data = job.data,
             .timing = job.timing,
-            .experts_hit = timed.experts_hit,
+            .experts_hit = timed.load.experts_hit,
+            .local_slots = job.problem.ep_ranks > 1 ? timed.load.slots : 0,
+            .local_tokens = job.problem.ep_ranks > 1 ? timed.load.tokens : 0,
             .time = time,
             .stage_times = {},
             .verdict = timed.verdict.value(),
             .roofline_us = roofline_us(work, ceilings),
-            .ceiling = merged_ceiling(job.problem, timed.experts_hit, ceilings),
+            .ceiling = merged_ceiling(job.problem, timed.load, ceilings),
             .work = work,
             .versus_three_kernel = {}};
   for (const auto& [stage, rounds_us] : timed.stage_rounds_us)
@@ -222,8 +224,8 @@ void Runner::run(benchmark::State& state, Timed& timed, std::optional<Stage> sta
       if (!stage) timed.clock.add(device_.clock());
       state.SetIterationTime(sum_us * 1e-6);
     }
-    const double hit = timed.experts_hit = mean_experts_hit(job.problem, job.data, draws);
-    const Work work = stage ? stage_work(job.problem, *stage, hit) : pipeline_work(job.problem, hit);
+    const Load load = timed.load = mean_load(job.problem, job.data, draws);
+    const Work work = stage ? stage_work(job.problem, *stage, load) : pipeline_work(job.problem, load);
     constexpr auto kRate = benchmark::Counter::kIsIterationInvariantRate;
     state.counters["FLOP/s"] = benchmark::Counter(work.flops, kRate);
     state.counters["B/s"] = benchmark::Counter(work.bytes, kRate);

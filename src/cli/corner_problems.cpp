@@ -26,6 +26,9 @@ std::vector<Problem> corner_problems() {
   add([](Problem& p) { p.M = 129, p.K = 1032, p.E = 2, p.topk = 2; });
   for (const std::int64_t inner : {88, 96, 176, 2880}) add([&](Problem& p) { p.N1 = 2 * inner; });
   add([](Problem& p) { p.N2 = 40; });
+  add([](Problem& p) { p.ep_ranks = 4, p.ep_rank = 1; });  // many tokens have no choice here
+  add([](Problem& p) { p.E = 64, p.M = 1, p.topk = 8, p.ep_ranks = 2, p.ep_rank = 1; });
+  add([](Problem& p) { p.topk = 1, p.ep_ranks = 2, p.ep_rank = 1, p.routing.kind = Kind::one_expert; });  // nothing
   add([](Problem& p) { p.E = 1024, p.topk = 8; });
   for (const DType dtype : kDTypes) {
     for (const Activation activation : kActivations) {

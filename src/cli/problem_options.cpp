@@ -64,7 +64,11 @@ void ProblemOptions::add_to(CLI::App& app) {
   };
   add("--model", models, "A model's expert MLP by id, see `moe-tune list models`; may be repeated", "ID");
   add("--tp", tp, "Tensor-parallel ranks: N1 (and w2's inner size) are divided by it", "N");
-  add("--ep", ep, "Expert-parallel ranks: E is divided by it", "N");
+  add("--ep", ep, "Expert-parallel ranks: E is divided by it. Without --ep-rank all that tokens choose is here", "N");
+  add("--ep-rank", ep_rank,
+      "The rank of --ep that this is, from 0: tokens choose among the experts of all ranks, of which it computes its "
+      "own",
+      "R");
   add("--M", M, fmt::format("Tokens: 1,2,4 or 1024:4096:1024 or pow2:0:12 (with --model: {})", kDefaultM), "VALUES");
   add("--K", K, "Hidden size of the input, likewise", "VALUES");
   add("--N1", N1, "Rows of w1 per expert: gate and up halves together, twice the intermediate size", "VALUES");
@@ -91,7 +95,7 @@ bool ProblemOptions::empty() const {
 
 bool ProblemOptions::untouched() const {
   return empty() && N2.empty() && dtype.empty() && activation.empty() && bias.empty() && routings.empty() &&
-         !weight_on_input && tp == 1 && ep == 1;
+         !weight_on_input && tp == 1 && ep == 1 && !ep_rank;
 }
 
 std::vector<Problem> ProblemOptions::problems(std::string_view command) const {
@@ -103,10 +107,13 @@ std::vector<Problem> ProblemOptions::problems(std::string_view command) const {
   const bool sizes = !K.empty() || !N1.empty() || !E.empty() || !topk.empty();
   if (!models.empty() && sizes)
     throw Error("--K, --N1, --E and --topk come from the model: leave them out, or leave out --model");
-  if (models.empty() && (tp != 1 || ep != 1)) throw Error("--tp and --ep divide a model's sizes: give --model too");
+  if (models.empty() && (tp != 1 || ep != 1 || ep_rank))
+    throw Error(
+        "--tp, --ep and --ep-rank divide a model's sizes: give --model too; problem lines have ep_ranks and ep_rank");
+  if (ep_rank && ep == 1) throw Error("--ep-rank is one of the ranks of --ep: give that too, as in --ep 8 --ep-rank 0");
 
   std::vector<Problem> shapes;
-  for (const std::string& id : models) shapes.push_back(shard_problem(find_model(known_models(), id), tp, ep));
+  for (const std::string& id : models) shapes.push_back(shard_problem(find_model(known_models(), id), tp, ep, ep_rank));
   if (sizes || (models.empty() && (!M.empty() || !N2.empty()))) {
     std::string missing;
     for (const auto& [name, value] : {std::pair{"--M", &M}, {"--K", &K}, {"--N1", &N1}, {"--E", &E}, {"--topk", &topk}})

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ const std::vector<Model>& known_models();
 struct ProblemOptions {
   std::vector<std::string> models;
   int tp = 1, ep = 1;
+  std::optional<int> ep_rank;
   std::string M, K, N1, N2, E, topk;    // axes
   std::string dtype, activation, bias;  // lists
   std::vector<std::string> routings;

@@ -64,7 +64,9 @@ void draw_load(Random& random, Problem& problem) {
     problem.E =
         one_in(random, 2) ? any_of_these(random, std::array{1, 2, 4, 8, 16, 32, 64}) : 1 + below(random, kMostExperts);
     problem.M = draw_tokens(random);
-    problem.topk = 1 + below(random, std::min(problem.E, kMostTopk));
+    problem.ep_ranks = one_in(random, 4) ? any_of_these(random, std::array{2, 3, 4, 8}) : 1;
+    problem.ep_rank = below(random, problem.ep_ranks);
+    problem.topk = 1 + below(random, std::min(problem.global_experts(), kMostTopk));
     if (one_in(random, 8)) {  // so few slots that each has a tile of its own
       problem.E = 32 + below(random, kMostExperts - 31);
       problem.M = 1 + below(random, 2);

@@ -95,7 +95,7 @@ std::vector<std::size_t> largest_first(const std::vector<Problem>& problems) {
   constexpr Ceilings kTypical{.read_bytes_per_s = 4e12, .matrix_flops_per_s = 8e14};
   std::vector<double> us;
   for (const Problem& problem : problems)
-    us.push_back(roofline_us(most_pipeline_work(problem), kTypical));
+    us.push_back(roofline_us(pipeline_work(problem, even_load(problem)), kTypical));
   std::vector<std::size_t> order(problems.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return us[a] > us[b]; });

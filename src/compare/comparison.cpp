@@ -38,6 +38,8 @@ std::string row_differences(const SideRow& base, const SideRow& head) {
     append_difference(text, "N2", a.N2, b.N2);
     append_difference(text, "E", a.E, b.E);
     append_difference(text, "topk", a.topk, b.topk);
+    append_difference(text, "ep_ranks", a.ep_ranks, b.ep_ranks);
+    append_difference(text, "ep_rank", a.ep_rank, b.ep_rank);
     append_difference(text, "dtype", to_string(a.dtype), to_string(b.dtype));
     append_difference(text, "activation", to_string(a.activation), to_string(b.activation));
     append_difference(text, "bias", to_string(a.bias), to_string(b.bias));

@@ -35,8 +35,8 @@ class Random {
 
 using Ids = std::vector<std::int32_t>;
 
-std::vector<std::int32_t> all_experts(std::int64_t E) {
-  std::vector<std::int32_t> experts(static_cast<std::size_t>(E));
+std::vector<std::int32_t> all_experts(std::int64_t count) {
+  std::vector<std::int32_t> experts(static_cast<std::size_t>(count));
   std::iota(experts.begin(), experts.end(), 0);
   return experts;
 }
@@ -51,13 +51,14 @@ void draw_to_front(std::vector<std::int32_t>& experts, std::int64_t n, Random& r
 /// Round robin: loads differ by at most one.
 Ids route_balanced(const Problem& problem) {
   Ids ids(static_cast<std::size_t>(problem.slots()));
-  for (std::int64_t slot = 0; slot < problem.slots(); ++slot) ids[slot] = static_cast<std::int32_t>(slot % problem.E);
+  for (std::int64_t slot = 0; slot < problem.slots(); ++slot)
+    ids[slot] = static_cast<std::int32_t>(slot % problem.global_experts());
   return ids;
 }
 
 Ids route_uniform(const Problem& problem, std::uint64_t seed) {
   Random random(seed, Random::Purpose::ids);
-  std::vector<std::int32_t> experts = all_experts(problem.E);
+  std::vector<std::int32_t> experts = all_experts(problem.global_experts());
   Ids ids;
   ids.reserve(static_cast<std::size_t>(problem.slots()));
   for (std::int64_t token = 0; token < problem.M; ++token) {
@@ -70,7 +71,7 @@ Ids route_uniform(const Problem& problem, std::uint64_t seed) {
 /// Every token's first choice is expert 0, the others are uniform.
 Ids route_one_expert(const Problem& problem, std::uint64_t seed) {
   Random random(seed, Random::Purpose::ids);
-  std::vector<std::int32_t> others = all_experts(problem.E);
+  std::vector<std::int32_t> others = all_experts(problem.global_experts());
   others.erase(others.begin());
   Ids ids;
   ids.reserve(static_cast<std::size_t>(problem.slots()));
@@ -130,9 +131,9 @@ class ZipfDraw {
 
 Ids route_zipf(const Problem& problem, std::uint64_t seed) {
   Random rank_random(seed, Random::Purpose::ranks), random(seed, Random::Purpose::ids);
-  std::vector<std::int32_t> expert_of_rank = all_experts(problem.E);
-  draw_to_front(expert_of_rank, problem.E, rank_random);
-  ZipfDraw zipf(problem.E, problem.routing.zipf_s);
+  std::vector<std::int32_t> expert_of_rank = all_experts(problem.global_experts());
+  draw_to_front(expert_of_rank, problem.global_experts(), rank_random);
+  ZipfDraw zipf(problem.global_experts(), problem.routing.zipf_s);
   Ids ids;
   ids.reserve(static_cast<std::size_t>(problem.slots()));
   for (std::int64_t token = 0; token < problem.M; ++token)
@@ -148,13 +149,13 @@ Ids route_from_file(const Problem& problem) {
     throw Error(fmt::format("{}: shape ({}, {}) does not fit the problem: expected [M, topk] = ({}, {})", path,
                             matrix.rows, matrix.columns, problem.M, problem.topk));
   Ids ids(matrix.values.size());
-  std::vector<std::int64_t> last_row(static_cast<std::size_t>(problem.E), -1);
+  std::vector<std::int64_t> last_row(static_cast<std::size_t>(problem.global_experts()), -1);
   for (std::int64_t row = 0; row < matrix.rows; ++row)
     for (std::int64_t column = 0; column < matrix.columns; ++column) {
       const std::int64_t id = matrix.values[row * matrix.columns + column];
-      if (id < 0 || id >= problem.E)
+      if (id < 0 || id >= problem.global_experts())
         throw Error(fmt::format("{}: row {}, column {}: expert {} is out of range: expected 0 to {}", path, row, column,
-                                id, problem.E - 1));
+                                id, problem.global_experts() - 1));
       if (last_row[id] == row)
         throw Error(fmt::format("{}: row {}, column {}: expert {} is there already: a token's experts must be distinct",
                                 path, row, column, id));
@@ -194,6 +195,14 @@ std::vector<float> draw_weights(const Problem& problem, std::uint64_t seed) {
   return weights;
 }
 
+/// Ranks hold neighbouring experts, as many each.
+std::vector<std::int32_t> map_experts(const Problem& problem) {
+  if (problem.ep_ranks == 1) return {};
+  std::vector<std::int32_t> map(static_cast<std::size_t>(problem.global_experts()), -1);
+  std::iota(map.begin() + problem.ep_rank * problem.E, map.begin() + (problem.ep_rank + 1) * problem.E, 0);
+  return map;
+}
+
 /// 1, 1/2 or 1/4.
 std::vector<float> draw_powers_of_two(const Problem& problem, std::uint64_t seed) {
   Random random(seed, Random::Purpose::weights);
@@ -204,9 +213,18 @@ std::vector<float> draw_powers_of_two(const Problem& problem, std::uint64_t seed
 
 }  // namespace
 
+std::int32_t Routing::expert_of(std::int64_t slot) const {
+  const std::int32_t id = topk_ids[slot];
+  const auto named = expert_map.empty() ? E : static_cast<std::int64_t>(expert_map.size());
+  if (id < 0 || id >= named) return -1;
+  const std::int32_t expert = expert_map.empty() ? id : expert_map[id];
+  return expert < 0 || expert >= E ? -1 : expert;
+}
+
 std::vector<std::int64_t> Routing::rows_per_expert() const {
   std::vector<std::int64_t> rows(static_cast<std::size_t>(E), 0);
-  for (const std::int32_t id : topk_ids) ++rows[id];
+  for (std::int64_t slot = 0; slot < M * topk; ++slot)
+    if (const std::int32_t expert = expert_of(slot); expert >= 0) ++rows[expert];
   return rows;
 }
 
@@ -215,16 +233,31 @@ std::int64_t Routing::experts_hit() const {
   return std::count_if(rows.begin(), rows.end(), [](std::int64_t n) { return n > 0; });
 }
 
+Load Routing::load() const {
+  Load load{.experts_hit = static_cast<double>(experts_hit())};
+  for (std::int64_t token = 0; token < M; ++token) {
+    std::int64_t here = 0;
+    for (std::int64_t choice = 0; choice < topk; ++choice) here += expert_of(token * topk + choice) >= 0;
+    load.slots += static_cast<double>(here);
+    load.tokens += here > 0;
+  }
+  return load;
+}
+
 bool is_random(const RoutingSpec& routing) {
   return routing.kind != RoutingSpec::Kind::balanced && routing.kind != RoutingSpec::Kind::file;
 }
 
-double mean_experts_hit(const Problem& problem, const DataSpec& data, int draws) {
+Load mean_load(const Problem& problem, const DataSpec& data, int draws) {
   if (!is_random(problem.routing)) draws = 1;
-  double sum = 0;
-  for (int draw = 0; draw < draws; ++draw)
-    sum += static_cast<double>(make_routing(problem, data, draw).experts_hit());
-  return sum / draws;
+  Load sum;
+  for (int draw = 0; draw < draws; ++draw) {
+    const Load load = make_routing(problem, data, draw).load();
+    sum.experts_hit += load.experts_hit;
+    sum.slots += load.slots;
+    sum.tokens += load.tokens;
+  }
+  return {.experts_hit = sum.experts_hit / draws, .slots = sum.slots / draws, .tokens = sum.tokens / draws};
 }
 
 Routing make_routing(const Problem& problem, const DataSpec& data, int draw) {
@@ -236,8 +269,9 @@ Routing make_routing(const Problem& problem, const DataSpec& data, int draw) {
           .topk = problem.topk,
           .E = problem.E,
           .topk_ids = route(problem, seed),
-          .topk_weights = data.fill == Fill::exact_integer ? draw_powers_of_two(problem, seed)
-                                                           : draw_weights(problem, seed)};
+          .topk_weights =
+              data.fill == Fill::exact_integer ? draw_powers_of_two(problem, seed) : draw_weights(problem, seed),
+          .expert_map = map_experts(problem)};
 }
 
 }  // namespace moetune

@@ -55,13 +55,13 @@ std::string stage_initializer(const StageConfig& config, const std::vector<std::
 std::string entry(const Selection& selection, const ReportRow& row, const std::vector<std::string>& keys) {
   const Best& best = row.best;
   const Problem& problem = best.problem;
-  std::string text =
-      fmt::format("    {{{}, {},\n     {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},\n     {}, {}, {}, {},\n",
-                  literal(selection.run(row).device.name), literal(problem.model), problem.M, problem.K, problem.N1,
-                  problem.N2, problem.E, problem.topk, literal(to_string(problem.dtype)),
-                  literal(to_string(problem.activation)), literal(to_string(problem.bias)), problem.weight_on_input,
-                  literal(to_string(problem.routing)), literal(to_string(best.timing.cache)),
-                  literal(to_string(best.timing.launch)), literal(to_string(best.config.impl)), best.time.median_us);
+  std::string text = fmt::format(
+      "    {{{}, {},\n     {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},\n     {}, {}, {}, {},\n",
+      literal(selection.run(row).device.name), literal(problem.model), problem.M, problem.K, problem.N1, problem.N2,
+      problem.E, problem.topk, problem.ep_ranks, problem.ep_rank, literal(to_string(problem.dtype)),
+      literal(to_string(problem.activation)), literal(to_string(problem.bias)), problem.weight_on_input,
+      literal(to_string(problem.routing)), literal(to_string(best.timing.cache)),
+      literal(to_string(best.timing.launch)), literal(to_string(best.config.impl)), best.time.median_us);
   text += fmt::format("     {},\n", stage_initializer(best.config.stages.at(first_gemm(best.config.impl)), keys));
   return text +
          fmt::format("     {}}},\n", stage_initializer(best.config.stages.at(second_gemm(best.config.impl)), keys));
@@ -90,6 +90,7 @@ Export to_header(const Selection& selection) {
       "  const char* device;\n"
       "  const char* model;  // the preset, or empty\n"
       "  long long M, K, N1, N2, E, topk;\n"
+      "  long long ep_ranks, ep_rank;  // E experts on each of ep_ranks devices\n"
       "  const char *dtype, *activation, *bias;\n"
       "  bool weight_on_input;\n"
       "  const char* routing;\n"

@@ -45,6 +45,7 @@ std::string row_name(const Selection& selection, const ReportRow& row) {
                                  problem.E, problem.topk, to_string(problem.dtype), to_string(problem.activation));
   if (problem.bias != Bias::none) name += fmt::format("/bias:{}", to_string(problem.bias));
   if (problem.weight_on_input) name += "/weight_on_input";
+  if (problem.ep_ranks > 1) name += fmt::format("/ep:{}/rank:{}", problem.ep_ranks, problem.ep_rank);
   name += fmt::format("/{}/{}/{}", to_string(problem.routing), to_string(row.best.timing.cache),
                       to_string(row.best.timing.launch));
   const DeviceInfo& device = selection.run(row).device;

@@ -15,7 +15,7 @@ struct Watched {
   Watch& watch;
 
   double run_seconds(const Problem& problem, int runs) const {
-    const Work work = most_pipeline_work(problem);
+    const Work work = pipeline_work(problem, most_load(problem));
     return patience.seconds + patience.times_roofline * 1e-6 * roofline_us(work, ceilings) * runs;
   }
 

@@ -51,8 +51,9 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
 /// 4).
 std::vector<Config> first_configs(Stage stage, const Problem& problem, const DeviceInfo& device) {
   if (stage == Stage::mlp) return {};
-  const std::int64_t experts = std::min(problem.E, problem.slots());
-  const std::int64_t rows = (problem.slots() + experts - 1) / experts;
+  const std::int64_t slots = (problem.slots() + problem.ep_ranks - 1) / problem.ep_ranks;  // that are here, on average
+  const std::int64_t experts = std::min(problem.E, slots);
+  const std::int64_t rows = (slots + experts - 1) / experts;
   const std::int64_t weight_rows = epilogue_of(stage) == Epilogue::final ? problem.N2 : problem.N1;
   const int threads = std::max(device.multiprocessors, 1);
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "problem/work.h"
+
 namespace moetune {
 
 GemmShape gemm_shape(Stage stage, const Problem& p) {
@@ -19,7 +21,8 @@ GemmShape gemm_shape(Stage stage, const Problem& p) {
 }
 
 double rows_per_expert(const Problem& problem) {
-  return static_cast<double>(problem.slots()) / static_cast<double>(std::min(problem.E, problem.slots()));
+  const double slots = even_load(problem).slots;
+  return slots / std::min(static_cast<double>(problem.E), slots);
 }
 
 std::string gemm_kernel_name(Stage stage) {

@@ -48,16 +48,23 @@ struct Best {
   PipelineConfig config;
   DataSpec data;
   TimingOptions timing;
-  double experts_hit = 0;                ///< mean over the draws of the routing
-  Summary time;                          ///< whole pipeline, under lasting load
-  std::optional<Summary> burst;          ///< the same after a rest; only where that can differ
-  std::map<Stage, Summary> stage_times;  ///< each stage timed alone
+  double experts_hit = 0;                    ///< mean over the draws of the routing
+  double local_slots = 0, local_tokens = 0;  ///< likewise, of Load; 0 without expert parallelism, where they are all
+  Summary time;                              ///< whole pipeline, under lasting load
+  std::optional<Summary> burst;              ///< the same after a rest; only where that can differ
+  std::map<Stage, Summary> stage_times;      ///< each stage timed alone
   Verdict verdict;
   double roofline_us = 0;
   double ceiling = 0;  ///< of merged over three_kernel for this problem
   Work work;
   std::optional<Ratio> versus_three_kernel;  ///< merged only: from the same rounds
 
+  Load load() const {
+    if (problem.ep_ranks > 1) return {.experts_hit = experts_hit, .slots = local_slots, .tokens = local_tokens};
+    return {.experts_hit = experts_hit,
+            .slots = static_cast<double>(problem.slots()),
+            .tokens = static_cast<double>(problem.M)};
+  }
   double roofline_fraction() const { return time.median_us > 0 ? roofline_us / time.median_us : 0; }
   bool operator==(const Best&) const = default;
 };

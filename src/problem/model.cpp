@@ -156,7 +156,7 @@ const Model& find_model(const std::vector<Model>& models, std::string_view id) {
                                          fmt::join(near, ", ")));
 }
 
-Problem shard_problem(const Model& model, int tp, int ep) {
+Problem shard_problem(const Model& model, int tp, int ep, std::optional<int> ep_rank) {
   if (tp < 1) throw Error(fmt::format("tp = {} is not positive: use 1 or more", tp));
   if (ep < 1) throw Error(fmt::format("ep = {} is not positive: use 1 or more", ep));
   const std::int64_t inner = model.N1 / 2;
@@ -165,15 +165,22 @@ Problem shard_problem(const Model& model, int tp, int ep) {
         fmt::format("{}: the inner size {} cannot be split over tp = {} in multiples of 8", model.id, inner, tp));
   if (model.E % ep != 0)
     throw Error(fmt::format("{}: {} experts cannot be split evenly over ep = {}", model.id, model.E, ep));
-  if (model.topk > model.E / ep)
-    throw Error(fmt::format("{}: ep = {} leaves {} experts on a device, fewer than topk = {}: use ep of at most {}",
-                            model.id, ep, model.E / ep, model.topk, model.E / model.topk));
+  if (!ep_rank && model.topk > model.E / ep)
+    throw Error(
+        fmt::format("{}: ep = {} leaves {} experts on a device, fewer than topk = {}: use ep of at most {}, or "
+                    "say which rank this is, so that tokens choose experts of the others too",
+                    model.id, ep, model.E / ep, model.topk, model.E / model.topk));
+  if (ep_rank && (*ep_rank < 0 || *ep_rank >= ep))
+    throw Error(fmt::format("ep_rank = {} is none of {} ranks: use {}", *ep_rank, ep,
+                            ep == 1 ? "0" : fmt::format("0 to {}", ep - 1)));
   return {.M = 1,
           .K = model.K,
           .N1 = model.N1 / tp,
           .N2 = model.N2,
           .E = model.E / ep,
           .topk = model.topk,
+          .ep_ranks = ep_rank ? ep : 1,
+          .ep_rank = ep_rank.value_or(0),
           .activation = model.activation,
           .bias = model.bias,
           .routing = {},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,8 +27,10 @@ std::vector<Model> parse_models(std::string_view json, std::string_view origin);
 /// Throws Error with near names where `id` is unknown.
 const Model& find_model(const std::vector<Model>& models, std::string_view id);
 
-/// The problem of one shard: N1 (so also w2's inner dimension) divided by tp, E by ep. Throws Error where that does not
-/// divide, or the shard's inner size is no multiple of 8. M is left at 1.
-Problem shard_problem(const Model& model, int tp, int ep);
+/// The problem of one shard: N1 (so also w2's inner dimension) divided by tp, E by ep. With an `ep_rank` tokens choose
+/// among the experts of all ep ranks, and the shard is that rank's; without, all that they choose are here. Throws
+/// Error where sizes do not divide, the shard's inner size is no multiple of 8 or there is no such rank. M is left
+/// at 1.
+Problem shard_problem(const Model& model, int tp, int ep, std::optional<int> ep_rank = std::nullopt);
 
 }  // namespace moetune

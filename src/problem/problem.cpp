@@ -17,6 +17,7 @@ namespace {
 constexpr std::int64_t kMaxWidth = std::int64_t{1} << 20;
 constexpr std::int64_t kMaxSlots = std::int64_t{1} << 24;
 constexpr std::int64_t kMaxExperts = 1024;
+constexpr std::int64_t kMaxGlobalExperts = std::int64_t{1} << 16;
 
 /// The value of `all` that to_string calls `name`.
 template <class Value, std::size_t n>
@@ -245,6 +246,8 @@ std::string to_line(const Problem& problem) {
       fmt::format("M={},K={},N1={},N2={},E={},topk={},dtype={},activation={},bias={},routing={}", problem.M, problem.K,
                   problem.N1, problem.N2, problem.E, problem.topk, to_string(problem.dtype),
                   to_string(problem.activation), to_string(problem.bias), quote_if_needed(to_string(problem.routing)));
+  if (problem.ep_ranks != 1 || problem.ep_rank != 0)
+    line += fmt::format(",ep_ranks={},ep_rank={}", problem.ep_ranks, problem.ep_rank);
   if (problem.weight_on_input) line += ",weight_on_input=1";
   if (!problem.model.empty()) line += ",model=" + quote_if_needed(problem.model);
   return line;
@@ -268,6 +271,10 @@ Problem parse_problem_line(std::string_view line) {
       problem.E = parse_size(entry);
     else if (key == "topk")
       problem.topk = parse_size(entry);
+    else if (key == "ep_ranks")
+      problem.ep_ranks = parse_size(entry);
+    else if (key == "ep_rank")
+      problem.ep_rank = parse_size(entry);
     else if (key == "dtype")
       problem.dtype = parse_dtype(value);
     else if (key == "activation")
@@ -281,10 +288,10 @@ Problem parse_problem_line(std::string_view line) {
     else if (key == "model")
       problem.model = value;
     else
-      throw Error(
-          fmt::format("problem line: unknown key '{}': use M, K, N1, N2, E, topk, dtype, activation, bias, routing, "
-                      "weight_on_input or model",
-                      key));
+      throw Error(fmt::format(
+          "problem line: unknown key '{}': use M, K, N1, N2, E, topk, ep_ranks, ep_rank, dtype, activation, "
+          "bias, routing, weight_on_input or model",
+          key));
   }
   for (const char* const required : {"M", "K", "N1", "E", "topk"})
     if (!seen.contains(required))
@@ -316,9 +323,13 @@ std::vector<Problem> parse_problem_lines(std::string_view text, std::string_view
 }
 
 void validate(const Problem& problem) {
-  const std::pair<std::string_view, std::int64_t> sizes[] = {{"M", problem.M},   {"K", problem.K},
-                                                             {"N1", problem.N1}, {"N2", problem.N2},
-                                                             {"E", problem.E},   {"topk", problem.topk}};
+  const std::pair<std::string_view, std::int64_t> sizes[] = {{"M", problem.M},
+                                                             {"K", problem.K},
+                                                             {"N1", problem.N1},
+                                                             {"N2", problem.N2},
+                                                             {"E", problem.E},
+                                                             {"topk", problem.topk},
+                                                             {"ep_ranks", problem.ep_ranks}};
   for (const auto& [name, size] : sizes)
     if (size <= 0) throw Error(fmt::format("{} = {} is not positive: use 1 or more", name, size));
   if (problem.N1 % 2 != 0)
@@ -327,9 +338,15 @@ void validate(const Problem& problem) {
   check_width("N1/2", problem.inner());
   check_width("N2", problem.N2);
   if (problem.E > kMaxExperts) throw Error(fmt::format("E = {} is too large: at most {}", problem.E, kMaxExperts));
-  if (problem.topk > problem.E)
-    throw Error(
-        fmt::format("topk = {} is more than the {} experts: use at most {}", problem.topk, problem.E, problem.E));
+  if (problem.ep_ranks > kMaxGlobalExperts / problem.E)
+    throw Error(fmt::format("ep_ranks = {} times E = {} is more than {} experts: use ep_ranks of at most {}",
+                            problem.ep_ranks, problem.E, kMaxGlobalExperts, kMaxGlobalExperts / problem.E));
+  if (problem.ep_rank < 0 || problem.ep_rank >= problem.ep_ranks)
+    throw Error(fmt::format("ep_rank = {} is none of {} ranks: use {}", problem.ep_rank, problem.ep_ranks,
+                            problem.ep_ranks == 1 ? "0" : fmt::format("0 to {}", problem.ep_ranks - 1)));
+  if (problem.topk > problem.global_experts())
+    throw Error(fmt::format("topk = {} is more than the {} experts: use at most {}", problem.topk,
+                            problem.global_experts(), problem.global_experts()));
   if (problem.M > kMaxSlots / problem.topk)
     throw Error(fmt::format("M = {} times topk = {} is more than {} slots: use M of at most {}", problem.M,
                             problem.topk, kMaxSlots, kMaxSlots / problem.topk));

@@ -39,6 +39,9 @@ struct Problem {
   std::int64_t N2 = 0;    ///< hidden size of the output
   std::int64_t E = 0;     ///< experts on this device
   std::int64_t topk = 0;  ///< experts per token
+  /// Expert parallelism: tokens choose among the experts of all ranks, E on each, of which rank r has those numbered
+  /// r·E and on. Choices of other ranks' experts contribute nothing: the output is this rank's partial sum.
+  std::int64_t ep_ranks = 1, ep_rank = 0;
   DType dtype = DType::bf16;
   Activation activation = Activation::silu;
   Bias bias = Bias::none;
@@ -46,8 +49,9 @@ struct Problem {
   RoutingSpec routing{};
   std::string model{};  ///< the preset it came from, or empty; a label, not part of the identity
 
-  std::int64_t inner() const { return N1 / 2; }    ///< width of the activated intermediate
-  std::int64_t slots() const { return M * topk; }  ///< (token, choice) pairs
+  std::int64_t inner() const { return N1 / 2; }                 ///< width of the activated intermediate
+  std::int64_t slots() const { return M * topk; }               ///< (token, choice) pairs
+  std::int64_t global_experts() const { return E * ep_ranks; }  ///< that tokens choose among
   bool has_b1() const { return bias == Bias::b1 || bias == Bias::both; }
   bool has_b2() const { return bias == Bias::b2 || bias == Bias::both; }
 
@@ -67,9 +71,9 @@ Bias parse_bias(std::string_view name);
 RoutingSpec parse_routing(std::string_view text);
 
 /// The problem as one line
-/// "M=128,K=4096,N1=28672,N2=4096,E=8,topk=2,dtype=bf16,activation=silu,bias=none,routing=uniform" (weight_on_input=1
-/// and model=ID are added where set). Values that hold a comma, a quote, a '#' or outer blanks stand in double quotes.
-/// parse_problem_line reads it back.
+/// "M=128,K=4096,N1=28672,N2=4096,E=8,topk=2,dtype=bf16,activation=silu,bias=none,routing=uniform" (ep_ranks=4 and
+/// ep_rank=1, weight_on_input=1, model=ID are added where set). Values that hold a comma, a quote, a '#' or outer
+/// blanks stand in double quotes. parse_problem_line reads it back.
 std::string to_line(const Problem& problem);
 /// Reads such a line; text after '#' is a comment. M, K, N1, E and topk are required; N2 defaults to K. Throws Error
 /// naming the key. Whether the problem makes sense is for validate() to say.
@@ -79,8 +83,9 @@ Problem parse_problem_line(std::string_view line);
 /// where there is none.
 std::vector<Problem> parse_problem_lines(std::string_view text, std::string_view origin);
 
-/// Throws Error unless every size is positive, N1 is even, K, N1/2 and N2 are multiples of 8 and at most 2^20, topk <=
-/// E, E <= 1024 and M*topk <= 2^24. The message names the size, its value and what would be accepted.
+/// Throws Error unless every size is positive, N1 is even, K, N1/2 and N2 are multiples of 8 and at most 2^20, E <=
+/// 1024, ep_rank < ep_ranks, E·ep_ranks <= 2^16, topk <= E·ep_ranks and M·topk <= 2^24. The message names the size, its
+/// value and what would be accepted.
 void validate(const Problem& problem);
 
 /// The ways to compute it. merged_single is merged with both GEMMs in one kernel.

@@ -44,9 +44,9 @@ void run_tasks(std::int64_t tasks, const Body& body) {
 /// Some tokens with their intermediates. A slot here is (position of the token in the batch)·topk + choice.
 struct Batch {
   std::span<const std::int64_t> tokens;
-  std::vector<float> hidden;                     ///< [tokens, K]
-  std::vector<float> activated;                  ///< [slots, N1/2], rounded to the dtype
-  std::vector<float> weighted;                   ///< [slots, N2], rounded to the dtype
+  std::vector<float> hidden;     ///< [tokens, K]
+  std::vector<float> activated;  ///< [slots, N1/2], rounded to the dtype
+  std::vector<float> weighted;   ///< [slots, N2], rounded to the dtype; zero where the expert lives elsewhere
   std::vector<std::vector<std::int64_t>> slots;  ///< of each expert
   std::vector<std::int64_t> experts;             ///< those that have slots
 };
@@ -112,7 +112,8 @@ class Reference {
     batch.slots.resize(problem_.E);
     for (std::int64_t i = 0; i < n; ++i)
       for (std::int64_t choice = 0; choice < problem_.topk; ++choice)
-        batch.slots[routing_.topk_ids[tokens[i] * problem_.topk + choice]].push_back(i * problem_.topk + choice);
+        if (const std::int32_t expert = routing_.expert_of(tokens[i] * problem_.topk + choice); expert >= 0)
+          batch.slots[expert].push_back(i * problem_.topk + choice);
     for (std::int64_t expert = 0; expert < problem_.E; ++expert)
       if (!batch.slots[expert].empty()) batch.experts.push_back(expert);
     return batch;
@@ -208,7 +209,8 @@ void note_coverage(const Routing& routing, ReferenceRows& rows) {
   for (const std::int64_t token : rows.tokens) {
     chosen[token] = true;
     for (std::int64_t choice = 0; choice < routing.topk; ++choice)
-      seen[routing.topk_ids[token * routing.topk + choice]] = true;
+      if (const std::int32_t expert = routing.expert_of(token * routing.topk + choice); expert >= 0)
+        seen[expert] = true;
   }
   const GroupEnds ends = find_group_ends(routing);
   rows.group_ends_checked = true;

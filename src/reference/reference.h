@@ -22,7 +22,8 @@ struct ReferenceRows {
 
 /// The tokens to check: all of them where their reference costs at most `mac_budget` multiply-adds, else a sample that
 /// takes the first and last slot of every expert's group (in slot order) as far as the budget goes, every expert first,
-/// then random tokens. Deterministic in (problem, routing, seed).
+/// then random tokens; besides the first and the last token that chose no expert here. Deterministic in (problem,
+/// routing, seed).
 std::vector<std::int64_t> choose_tokens(const Problem& problem, const Routing& routing, std::uint64_t seed,
                                         double mac_budget);
 

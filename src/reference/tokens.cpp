@@ -22,7 +22,15 @@ class Sample {
     chosen_[token] = true;
     tokens_.push_back(token);
     for (std::int64_t choice = 0; choice < routing_.topk; ++choice)
-      covered_[routing_.topk_ids[token * routing_.topk + choice]] = true;
+      if (const std::int32_t expert = routing_.expert_of(token * routing_.topk + choice); expert >= 0)
+        covered_[expert] = true;
+  }
+
+  /// Beyond the limit: its reference costs nothing.
+  void add_free(std::int64_t token) {
+    if (chosen_[token]) return;
+    chosen_[token] = true;
+    tokens_.push_back(token);
   }
 
   std::vector<std::int64_t> take_sorted() {
@@ -42,7 +50,8 @@ class Sample {
 GroupEnds find_group_ends(const Routing& routing) {
   GroupEnds ends{.first = std::vector<std::int64_t>(routing.E, -1), .last = std::vector<std::int64_t>(routing.E, -1)};
   for (std::int64_t slot = 0; slot < routing.M * routing.topk; ++slot) {
-    const std::int32_t expert = routing.topk_ids[slot];
+    const std::int32_t expert = routing.expert_of(slot);
+    if (expert < 0) continue;
     if (ends.first[expert] < 0) ends.first[expert] = slot / routing.topk;
     ends.last[expert] = slot / routing.topk;
   }
@@ -51,9 +60,10 @@ GroupEnds find_group_ends(const Routing& routing) {
 
 std::vector<std::int64_t> choose_tokens(const Problem& problem, const Routing& routing, std::uint64_t seed,
                                         double mac_budget) {
-  const double token_macs =
-      static_cast<double>(problem.topk) * (static_cast<double>(problem.K) * static_cast<double>(problem.N1) +
-                                           static_cast<double>(problem.N2) * static_cast<double>(problem.inner()));
+  const Load load = routing.load();
+  const double choices = std::max(1.0, load.slots / static_cast<double>(problem.M));  // of a token, here
+  const double token_macs = choices * (static_cast<double>(problem.K) * static_cast<double>(problem.N1) +
+                                       static_cast<double>(problem.N2) * static_cast<double>(problem.inner()));
   const double affordable = mac_budget / token_macs;
   if (affordable >= static_cast<double>(problem.M)) {
     std::vector<std::int64_t> all(problem.M);
@@ -80,6 +90,19 @@ std::vector<std::int64_t> choose_tokens(const Problem& problem, const Routing& r
   for (std::uint64_t draw = 0; !sample.full(); ++draw)
     sample.add(
         static_cast<std::int64_t>((random_bits(~key, draw) >> 32) * static_cast<std::uint64_t>(problem.M) >> 32));
+  // Rows that must be zero, which kernels may forget to write: the first token without an expert here, and the last.
+  if (load.tokens < static_cast<double>(problem.M)) {
+    const auto has_none = [&](std::int64_t token) {
+      for (std::int64_t choice = 0; choice < problem.topk; ++choice)
+        if (routing.expert_of(token * problem.topk + choice) >= 0) return false;
+      return true;
+    };
+    std::int64_t first = 0, last = problem.M - 1;
+    while (!has_none(first)) ++first;
+    while (!has_none(last)) --last;
+    sample.add_free(first);
+    sample.add_free(last);
+  }
   return sample.take_sorted();
 }
 

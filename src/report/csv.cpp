@@ -37,17 +37,18 @@ std::string known(double value) {
 std::string to_csv(const Report& report) {
   std::string out =
       "model,M,K,N1,N2,E,topk,dtype,activation,bias,routing,impl,engine,median_us,ci_low_us,ci_high_us,roofline_us,"
-      "roofline_fraction,ceiling,tflops,gbps,verified,burst_us\n";
+      "roofline_fraction,ceiling,tflops,gbps,verified,burst_us,ep_ranks,ep_rank\n";
   for (const ReportRow& row : report.rows) {
     const Best& best = row.best;
     const Problem& problem = best.problem;
-    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{:.3f},{:.3f},{:.3f},{},{},{},{:.4f},{:.4f},{},{}\n",
-                       problem.model.empty() ? "custom" : quote(problem.model), problem.M, problem.K, problem.N1,
-                       problem.N2, problem.E, problem.topk, to_string(problem.dtype), to_string(problem.activation),
-                       to_string(problem.bias), quote(to_string(problem.routing)), to_string(best.config.impl),
-                       quote(engines_of(best.config)), best.time.median_us, best.time.ci_low_us, best.time.ci_high_us,
-                       known(best.roofline_us), known(best.roofline_fraction()), known(best.ceiling), row.tflops(),
-                       row.gbps(), best.verdict.passed, best.burst ? fmt::format("{:.3f}", best.burst->median_us) : "");
+    out += fmt::format(
+        "{},{},{},{},{},{},{},{},{},{},{},{},{},{:.3f},{:.3f},{:.3f},{},{},{},{:.4f},{:.4f},{},{},{},{}\n",
+        problem.model.empty() ? "custom" : quote(problem.model), problem.M, problem.K, problem.N1, problem.N2,
+        problem.E, problem.topk, to_string(problem.dtype), to_string(problem.activation), to_string(problem.bias),
+        quote(to_string(problem.routing)), to_string(best.config.impl), quote(engines_of(best.config)),
+        best.time.median_us, best.time.ci_low_us, best.time.ci_high_us, known(best.roofline_us),
+        known(best.roofline_fraction()), known(best.ceiling), row.tflops(), row.gbps(), best.verdict.passed,
+        best.burst ? fmt::format("{:.3f}", best.burst->median_us) : "", problem.ep_ranks, problem.ep_rank);
   }
   return out;
 }

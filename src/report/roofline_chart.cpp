@@ -37,7 +37,7 @@ std::string roofline_chart(const Report& report, const RowGroup& group) {
       const Best& best = row->best;
       const auto time = best.stage_times.find(kind.stage);
       if (best.config.impl != kind.impl || time == best.stage_times.end()) continue;
-      const Work work = stage_work(best.problem, kind.stage, best.experts_hit);
+      const Work work = stage_work(best.problem, kind.stage, best.load());
       const double intensity = work.flops / work.bytes, tflops = work.flops / time->second.median_us * 1e-6;
       const double roof = roofline_us(work, report.runs[row->run].ceilings);
       std::string hint = fmt::format("{}, M = {}: {} TFLOP/s at {} FLOP/byte, {:.2f} µs", series.name, best.problem.M,

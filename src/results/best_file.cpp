@@ -58,6 +58,7 @@ std::string problem_file_name(const Problem& problem) {
                       problem.topk, to_string(problem.dtype), to_string(problem.activation));
   if (problem.bias != Bias::none) name += fmt::format("_bias-{}", to_string(problem.bias));
   if (problem.weight_on_input) name += "_weight-on-input";
+  if (problem.ep_ranks > 1) name += fmt::format("_ep{}-rank{}", problem.ep_ranks, problem.ep_rank);
   return name + "_" + routing_name(problem.routing);
 }
 

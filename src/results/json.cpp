@@ -59,18 +59,15 @@ void check_schema(const Field& document, std::string_view schema) {
 // --- problem ---
 
 Json to_json(const Problem& problem) {
-  return {{"model", problem.model},
-          {"M", problem.M},
-          {"K", problem.K},
-          {"N1", problem.N1},
-          {"N2", problem.N2},
-          {"E", problem.E},
-          {"topk", problem.topk},
-          {"dtype", name(problem.dtype)},
-          {"activation", name(problem.activation)},
-          {"bias", name(problem.bias)},
-          {"weight_on_input", problem.weight_on_input},
-          {"routing", to_string(problem.routing)}};
+  Json json{{"model", problem.model}, {"M", problem.M}, {"K", problem.K},      {"N1", problem.N1},
+            {"N2", problem.N2},       {"E", problem.E}, {"topk", problem.topk}};
+  if (problem.ep_ranks > 1) append(json, {{"ep_ranks", problem.ep_ranks}, {"ep_rank", problem.ep_rank}});
+  append(json, {{"dtype", name(problem.dtype)},
+                {"activation", name(problem.activation)},
+                {"bias", name(problem.bias)},
+                {"weight_on_input", problem.weight_on_input},
+                {"routing", to_string(problem.routing)}});
+  return json;
 }
 
 Problem read_problem(const Field& field) {
@@ -86,6 +83,8 @@ Problem read_problem(const Field& field) {
                   .weight_on_input = field.at("weight_on_input").boolean(),
                   .routing = field.at("routing").text_as(parse_routing),
                   .model = field.at("model").text()};
+  if (const auto ranks = field.find("ep_ranks")) problem.ep_ranks = ranks->integer();
+  if (const auto rank = field.find("ep_rank")) problem.ep_rank = rank->integer();
   field.located([&] { validate(problem); });
   return problem;
 }
@@ -351,6 +350,7 @@ Json to_json(const Best& best, std::string_view device_id) {
   json["data"] = to_json(best.data);
   json["timing"] = to_json(best.timing);
   json["experts_hit"] = best.experts_hit;
+  if (best.problem.ep_ranks > 1) append(json, {{"local_slots", best.local_slots}, {"local_tokens", best.local_tokens}});
   json["time"] = to_json(best.time);
   json["burst"] = best.burst ? to_json(*best.burst) : Json(nullptr);
   json["stage_times"] = stages_json(best.stage_times);
@@ -378,6 +378,10 @@ Best read_best(const Field& field) {
             .ceiling = field.at("ceiling").finite(),
             .work = {.flops = field.at("work").at("flops").finite(), .bytes = field.at("work").at("bytes").finite()},
             .versus_three_kernel = {}};
+  if (best.problem.ep_ranks > 1) {
+    best.local_slots = field.at("local_slots").finite();
+    best.local_tokens = field.at("local_tokens").finite();
+  }
   if (const auto burst = field.find("burst")) best.burst = read_summary(*burst);
   if (const auto versus = field.find("versus_three_kernel")) best.versus_three_kernel = read_ratio(*versus);
   return best;

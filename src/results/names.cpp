@@ -74,6 +74,7 @@ std::string benchmark_name(const Problem& problem, Impl impl) {
   std::string name = problem.model;
   if (name.empty())
     name = fmt::format("K:{}/N1:{}/N2:{}/E:{}/topk:{}", problem.K, problem.N1, problem.N2, problem.E, problem.topk);
+  if (problem.ep_ranks > 1) name += fmt::format("/ep:{}/rank:{}", problem.ep_ranks, problem.ep_rank);
   if (problem.dtype != DType::bf16) name += fmt::format("/{}", to_string(problem.dtype));
   if (problem.activation != Activation::silu) name += fmt::format("/{}", to_string(problem.activation));
   if (problem.bias != Bias::none) name += fmt::format("/bias:{}", to_string(problem.bias));

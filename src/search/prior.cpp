@@ -21,7 +21,7 @@ constexpr double kNarrow = 32;            // columns below which an instruction 
 class RowDistribution {
  public:
   explicit RowDistribution(const Problem& problem) : experts_(static_cast<double>(problem.E)) {
-    const double share = static_cast<double>(problem.topk) / experts_;
+    const double share = static_cast<double>(problem.topk) / static_cast<double>(problem.global_experts());
     const double mean = static_cast<double>(problem.M) * share;
     const double deviation = std::sqrt(mean * (1 - share));
     const auto low = static_cast<int>(std::max(0.0, std::floor(mean - 5 * deviation)));
@@ -77,8 +77,8 @@ class Estimator {
   explicit Estimator(const StageSpace& space)
       : space_(space),
         rows_(space.problem),
-        hit_(rows_.hit()),
-        work_(stage_work(space.problem, space.stage, hit_)),
+        load_(load_of(space.problem, rows_)),
+        work_(stage_work(space.problem, space.stage, load_)),
         ceilings_(space.ceilings.matrix_flops_per_s > 0 ? space.ceilings : kTypical),
         first_(gemm_shape(space.stage == Stage::mlp ? Stage::gate : space.stage, space.problem)) {}
 
@@ -90,18 +90,18 @@ class Estimator {
     const double row_tiles = tiles_of(plan.block_m) * plan.cluster;
     const double column_tiles = std::ceil(static_cast<double>(first_.out_columns) / plan.columns);
     const double tiles = row_tiles * column_tiles * plan.split_k;
-    const double slots = static_cast<double>(space_.problem.slots());
+    const double slots = load_.slots;
     const double rows = swapped ? even_rows_of(plan.block_m / plan.cluster)
                                 : row_tiles * static_cast<double>(plan.block_m) / plan.cluster;
 
-    Prior prior{.padding = rows / slots, .rereads = tiles_of(plan.block_m) / hit_};
+    Prior prior{.padding = rows / slots, .rereads = tiles_of(plan.block_m) / load_.experts_hit};
     // Arithmetic, at the pace of the instruction.
     double rate = 1e-6 * ceilings_.matrix_flops_per_s * (is_mma ? kMmaRate : 1);
     if (swapped) rate *= std::min(1.0, rows / row_tiles / kNarrow);
     const double padded_columns = column_tiles * plan.columns / static_cast<double>(first_.out_columns);
     const double compute_us = work_.flops * prior.padding * padded_columns / rate;
     // Traffic: what the L2 cannot keep is read again.
-    const double weights = kElementBytes * hit_ * static_cast<double>(first_.weight_rows * first_.K);
+    const double weights = kElementBytes * load_.experts_hit * static_cast<double>(first_.weight_rows * first_.K);
     const double inputs = kElementBytes * slots * static_cast<double>(first_.K) * column_tiles;
     const double from_l2 = weights * (prior.rereads - 1) / plan.cluster + inputs;
     constexpr double kL2Speed = 2.5;  // times the memory's
@@ -120,6 +120,12 @@ class Estimator {
   }
 
  private:
+  static Load load_of(const Problem& problem, const RowDistribution& rows) {
+    Load load = even_load(problem);
+    load.experts_hit = rows.hit();
+    return load;
+  }
+
   double tiles_of(int height) {
     const auto [found, is_new] = tiles_.try_emplace(height, 0);
     if (is_new) found->second = rows_.tiles(height);
@@ -133,7 +139,7 @@ class Estimator {
 
   const StageSpace& space_;
   RowDistribution rows_;
-  double hit_;
+  Load load_;
   Work work_;
   Ceilings ceilings_;
   GemmShape first_;

@@ -29,7 +29,7 @@ constexpr double kLeastTrials = 8;  // that a stage gets time for
 /// it is run some 20 times, and 0.5 of the roofline is a usual pace.
 double trial_seconds(const Problem& problem, const Ceilings& ceilings) {
   constexpr double kTrialSeconds = 0.06, kRuns = 20, kPace = 0.5;
-  return kTrialSeconds + kRuns / kPace * 1e-6 * roofline_us(most_pipeline_work(problem), ceilings);
+  return kTrialSeconds + kRuns / kPace * 1e-6 * roofline_us(pipeline_work(problem, even_load(problem)), ceilings);
 }
 
 /// Tunable stages of the implementations, in pipeline order, each once.

@@ -15,8 +15,8 @@ double distance(const WarmConfig& warm, const Problem& problem) {
   };
   if (!warm.problem) return doublings(warm.M, problem.M);
   const Problem& other = *warm.problem;
-  return doublings(other.slots() * problem.E, problem.slots() * other.E) + doublings(other.K, problem.K) +
-         doublings(other.N1, problem.N1) + doublings(other.N2, problem.N2);
+  return doublings(other.slots() * problem.global_experts(), problem.slots() * other.global_experts()) +
+         doublings(other.K, problem.K) + doublings(other.N1, problem.N1) + doublings(other.N2, problem.N2);
 }
 
 std::string why_not(const StageSpace& space, const StageConfig& config) {

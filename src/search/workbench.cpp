@@ -44,8 +44,8 @@ void Workbench::reroute(int draw) {
   draw_ = draw;
 }
 
-double Workbench::experts_hit() const {
-  return mean_experts_hit(problem_, data(), options_.timing.routing_draws);
+Load Workbench::load() const {
+  return mean_load(problem_, data(), options_.timing.routing_draws);
 }
 
 void Workbench::prepare(std::span<const PipelineConfig> configs) {

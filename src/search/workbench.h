@@ -36,7 +36,7 @@ class Workbench {
   void refill(const DataSpec& data);
 
   /// Mean over the draws of the routing that sampling goes through.
-  double experts_hit() const;
+  Load load() const;
 
   /// Compiles ahead what the attempts to come need. The time it took is divided among the configs that it was new for,
   /// and becomes part of the first trial of each.

@@ -27,6 +27,19 @@ TEST(ProblemOptions, ParallelismDivides) {
   EXPECT_EQ(problems[0].E, 4);
 }
 
+TEST(ProblemOptions, ARankChoosesAmongTheExpertsOfAll) {
+  const auto problems = problems_of({"--model", "qwen3-30b-a3b", "--ep", "32", "--ep-rank", "3", "--M", "1"});
+  EXPECT_EQ(to_line(problems[0]),
+            "M=1,K=2048,N1=1536,N2=2048,E=4,topk=8,dtype=bf16,activation=silu,bias=none,routing=uniform,ep_ranks=32,"
+            "ep_rank=3,model=qwen3-30b-a3b");
+  EXPECT_ERROR(problems_of({"--model", "qwen3-30b-a3b", "--ep", "32", "--M", "1"}), "say which rank this is");
+  EXPECT_ERROR(problems_of({"--model", "qwen3-30b-a3b", "--ep", "8", "--ep-rank", "8", "--M", "1"}),
+               "ep_rank = 8 is none of 8 ranks: use 0 to 7");
+  EXPECT_ERROR(problems_of({"--model", "qwen3-30b-a3b", "--ep-rank", "0", "--M", "1"}), "--ep 8 --ep-rank 0");
+  EXPECT_ERROR(problems_of({"--ep-rank", "1", "--M", "1", "--K", "64", "--N1", "64", "--E", "4", "--topk", "2"}),
+               "problem lines have ep_ranks and ep_rank");
+}
+
 TEST(ProblemOptions, PresetsCanBeOverridden) {
   const auto problems =
       problems_of({"--model", "gpt-oss-20b", "--M", "1", "--activation", "silu", "--bias", "none", "--N2", "64"});

@@ -49,6 +49,10 @@ TEST(DrawProblem, GoesWhereKernelsGoWrong) {
   EXPECT_GT(share([](const Problem& p) { return p.E > 1 && p.topk == p.E; }), 0.02);
   EXPECT_GT(share([](const Problem& p) { return cuda::uses_token_tiles(p); }), 0.05);
   EXPECT_GT(share([](const Problem& p) { return p.slots() > 128 * p.E; }), 0.02);  // several tiles of one expert
+  EXPECT_GT(share([](const Problem& p) { return p.ep_ranks > 1; }), 0.15);
+  EXPECT_GT(share([](const Problem& p) { return p.ep_ranks > 1 && p.ep_rank == p.ep_ranks - 1; }), 0.03);
+  EXPECT_GT(share([](const Problem& p) { return p.topk > p.E; }), 0.01);
+  EXPECT_GT(share([](const Problem& p) { return p.ep_ranks > 1 && cuda::uses_token_tiles(p); }), 0.01);
   std::set<std::tuple<DType, Activation, Bias, bool, RoutingSpec::Kind>> kinds;
   for (const Problem& p : all) kinds.emplace(p.dtype, p.activation, p.bias, p.weight_on_input, p.routing.kind);
   EXPECT_EQ(kinds.size(), kDTypes.size() * kActivations.size() * kBiases.size() * 2 * 4);

@@ -17,6 +17,27 @@ class Tune(CliTest):
     def records(self, path="out/journal.jsonl"):
         return self.documents(path)
 
+    def test_a_rank_of_expert_parallelism(self):
+        line = "M=4,K=64,N1=64,N2=64,E=4,topk=2"
+        ranks = [word for rank in (0, 1) for word in ("--problem", f"{line},ep_ranks=2,ep_rank={rank}")]
+        self.run_tool("tune", "--device", "cpu", "--problem", line, *ranks, "--budget", "2s", "--out", "out")
+        files = sorted(path.name for path in (self.folder / "out/best").iterdir())
+        self.assertEqual(len(files), 3 * 2)
+        self.assertEqual(sum("_ep2-rank1_" in name for name in files), 2)
+        for name in files:
+            best = self.documents(f"out/best/{name}")[0]
+            self.assertEqual("ep_ranks" in best["problem"], "_ep2-" in name)
+            self.assertEqual("local_slots" in best, "_ep2-" in name)
+        bests = [r for r in self.documents("out/journal.jsonl") if r["kind"] == "best"]
+        loads = {r["problem"]["ep_rank"]: r["local_slots"] for r in bests if "ep_rank" in r["problem"]}
+        self.assertAlmostEqual(loads[0] + loads[1], 4 * 2, msg="what one rank leaves out, the other does")
+        self.run_tool("report", "out", "--csv", "report.csv", "--markdown", "report.md")
+        rows = [line.split(",") for line in (self.folder / "report.csv").read_text().splitlines()]
+        self.assertEqual(rows[0][-2:], ["ep_ranks", "ep_rank"])
+        self.assertEqual({tuple(row[-2:]) for row in rows[1:]}, {("1", "0"), ("2", "0"), ("2", "1")})
+        for rank in (0, 1):
+            self.assertIn(f"ep 2 rank {rank}", (self.folder / "report.md").read_text())
+
     def test_answers_and_writes_everything(self):
         stdout, stderr = self.tune()
         self.assertRegex(stdout.splitlines()[-1], f"^{ANSWER}$")

@@ -19,6 +19,14 @@ class Verify(CliTest):
         self.assertRegex(stdout, r"(\d+) of \1 checks passed")
         self.assertEqual(stdout.count("\n  ok"), 2 * 2 * 3)  # fills, implementations, the default and two samples
 
+    def test_ranks_of_expert_parallelism(self):
+        lines = [f"{SMALL_LINE},ep_ranks=2,ep_rank={rank}" for rank in (0, 1)]
+        lines += ["M=9,K=64,N1=64,N2=64,E=4,topk=1,routing=one,ep_ranks=8,ep_rank=7"]  # no token chose it
+        stdout, _ = self.run_tool("verify", "--device", "cpu", *(word for line in lines for word in ("--problem", line)))
+        self.assertRegex(stdout, r"(\d+) of \1 checks passed")
+        self.fails("verify", "--device", "cpu", "--problem", f"{SMALL_LINE},ep_ranks=2,ep_rank=2", says=["ep_rank = 2", "0 to 1"])
+        self.fails("verify", "--device", "cpu", "--model", "mixtral-8x7b", "--ep-rank", "1", says=["--ep-rank", "--ep 8"])
+
     def test_best_config_files(self):
         self.tune("-q")
         stdout, _ = self.run_tool("verify", *(self.folder / "out/best").iterdir(), "--device", "cpu", "--fill", "random")

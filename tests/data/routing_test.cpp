@@ -72,13 +72,68 @@ TEST(MakeRouting, HasManyDrawsOfARandomKind) {
   EXPECT_FALSE(is_random(problem_of(100, 32, 4, "balanced").routing));
 }
 
-TEST(MeanExpertsHit, IsOverTheDraws) {
+TEST(MeanLoad, IsOverTheDraws) {
   const Problem problem = problem_of(4, 64, 4, "uniform");
   double sum = 0;
   for (int draw = 0; draw < 5; ++draw) sum += static_cast<double>(make_routing(problem, {}, draw).experts_hit());
-  EXPECT_DOUBLE_EQ(mean_experts_hit(problem, {}, 5), sum / 5);
-  EXPECT_NE(mean_experts_hit(problem, {}, 5), mean_experts_hit(problem, {}, 1));
-  EXPECT_EQ(mean_experts_hit(problem_of(4, 64, 4, "balanced"), {}, 5), 16);
+  EXPECT_DOUBLE_EQ(mean_load(problem, {}, 5).experts_hit, sum / 5);
+  EXPECT_NE(mean_load(problem, {}, 5), mean_load(problem, {}, 1));
+  EXPECT_EQ(mean_load(problem_of(4, 64, 4, "balanced"), {}, 5), (Load{.experts_hit = 16, .slots = 16, .tokens = 4}));
+}
+
+Problem rank_of(Problem problem, std::int64_t ep_ranks, std::int64_t ep_rank) {
+  problem.E /= ep_ranks, problem.ep_ranks = ep_ranks, problem.ep_rank = ep_rank;
+  return problem;
+}
+
+// Ranks see the choices that there are without ranks, and of those each its own: together they do all of them.
+TEST(ExpertParallel, RanksShareTheChoicesOfOneRouting) {
+  for (const char* const kind : {"balanced", "uniform", "zipf:1", "one"}) {
+    const Problem whole = problem_of(50, 32, 4, kind);
+    const Routing all = make_routing(whole, {.seed = 3});
+    std::vector<std::int64_t> rows;
+    double slots = 0;
+    for (int rank = 0; rank < 4; ++rank) {
+      const Routing routing = make_routing(rank_of(whole, 4, rank), {.seed = 3});
+      EXPECT_EQ(routing.topk_ids, all.topk_ids) << kind;
+      EXPECT_EQ(routing.topk_weights, all.topk_weights) << kind;
+      EXPECT_EQ(routing.E, 8);
+      ASSERT_EQ(routing.expert_map.size(), 32u);
+      for (int id = 0; id < 32; ++id) EXPECT_EQ(routing.expert_map[id], id / 8 == rank ? id % 8 : -1);
+      for (const std::int64_t n : routing.rows_per_expert()) rows.push_back(n);
+      slots += routing.load().slots;
+    }
+    EXPECT_EQ(rows, all.rows_per_expert()) << kind;
+    EXPECT_EQ(slots, 200);
+    EXPECT_TRUE(all.expert_map.empty());
+  }
+}
+
+TEST(ExpertParallel, TokensMayChooseMoreThanThereIsHere) {
+  const Problem problem = rank_of(problem_of(3, 8, 8, "uniform"), 4, 2);
+  const Routing routing = make_routing(problem, {});
+  EXPECT_EQ(routing.rows_per_expert(), (std::vector<std::int64_t>{3, 3}));
+  EXPECT_EQ(routing.load(), (Load{.experts_hit = 2, .slots = 6, .tokens = 3}));
+}
+
+TEST(ExpertParallel, OfOneExpertOtherRanksMayHaveNothing) {
+  const Routing routing = make_routing(rank_of(problem_of(9, 8, 1, "one"), 2, 1), {});
+  EXPECT_EQ(routing.load(), Load{});
+}
+
+// A map is data: experts may come in any order, twice, or not at all; what is out of range is nobody's.
+TEST(ExpertMap, TakesEachChoiceToAnExpertHereOrNone) {
+  const Routing routing{.M = 4,
+                        .topk = 2,
+                        .E = 3,
+                        .topk_ids = {0, 1, 2, 3, 4, 5, -1, 6},
+                        .topk_weights = {},
+                        .expert_map = {2, -1, 0, 3, 2, -7}};
+  std::vector<std::int32_t> experts;
+  for (std::int64_t slot = 0; slot < 8; ++slot) experts.push_back(routing.expert_of(slot));
+  EXPECT_EQ(experts, (std::vector<std::int32_t>{2, -1, 0, -1, 2, -1, -1, -1}));
+  EXPECT_EQ(routing.rows_per_expert(), (std::vector<std::int64_t>{1, 0, 2}));
+  EXPECT_EQ(routing.load(), (Load{.experts_hit = 2, .slots = 3, .tokens = 3}));
 }
 
 TEST(MakeRouting, FewerTokensArePartOfMore) {
@@ -207,6 +262,12 @@ TEST_F(RoutingFile, MustFitTheProblem) {
                "row 1, column 1: expert 4 is out of range: expected 0 to 3");
   EXPECT_ERROR(make_routing(save(3, 2, {0, 3, 1, 2, 3, -1}, "(3, 2)"), {}),
                "row 2, column 1: expert -1 is out of range");
+  Problem ranks = save(3, 2, {0, 3, 1, 7, 3, 0}, "(3, 2)");
+  ranks.ep_ranks = 2, ranks.ep_rank = 1;
+  EXPECT_EQ(make_routing(ranks, {}).rows_per_expert(), (std::vector<std::int64_t>{0, 0, 0, 1}));
+  ranks = save(3, 2, {0, 3, 1, 8, 3, 0}, "(3, 2)");
+  ranks.ep_ranks = 2;
+  EXPECT_ERROR(make_routing(ranks, {}), "expert 8 is out of range: expected 0 to 7");
   EXPECT_ERROR(make_routing(save(3, 2, {0, 3, 1, 1, 3, 0}, "(3, 2)"), {}),
                "row 1, column 1: expert 1 is there already");
   EXPECT_ERROR(make_routing(problem_of(3, 4, 2, "file:/nowhere/ids.npy"), {}), "/nowhere/ids.npy: cannot be opened");

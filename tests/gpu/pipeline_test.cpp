@@ -210,6 +210,61 @@ TEST(GpuPipeline, SeveralRoutingBlocks) {
   check(with([](Problem& p) { p.M = 5000, p.topk = 8, p.E = 24, p.K = 64, p.N1 = 64, p.N2 = 64; }));
 }
 
+// Ranks of expert parallelism: choices of other ranks' experts have no row.
+TEST(GpuPipeline, RankOfFour) {
+  check(with([](Problem& p) { p.M = 100, p.ep_ranks = 4, p.ep_rank = 2, p.bias = Bias::both; }));
+}
+TEST(GpuPipeline, RankWithManyRows) {
+  check(with([](Problem& p) { p.M = 2000, p.E = 4, p.topk = 3, p.ep_ranks = 2, p.ep_rank = 1; }));
+}
+TEST(GpuPipeline, RankThatHasExpertZero) {
+  check(with([](Problem& p) { p.M = 200, p.ep_ranks = 8, p.routing = {.kind = RoutingSpec::Kind::one_expert}; }));
+}
+TEST(GpuPipeline, RankWithFewTokensOfItsOwn) {
+  check(with([](Problem& p) { p.M = 300, p.E = 2, p.ep_ranks = 64, p.ep_rank = 63; }));
+}
+TEST(GpuPipeline, RankWithFewerExpertsThanChoices) {
+  check(with([](Problem& p) { p.E = 1, p.topk = 5, p.ep_ranks = 8, p.ep_rank = 3; }));
+}
+TEST(GpuPipeline, RankThatNoTokenChose) {
+  check(with([](Problem& p) {
+    p.topk = 1, p.ep_ranks = 2, p.ep_rank = 1, p.routing = {.kind = RoutingSpec::Kind::one_expert};
+  }));
+}
+TEST(GpuPipeline, RankZipfSeveralRoutingBlocks) {
+  check(with([](Problem& p) {
+    p.M = 5000, p.topk = 8, p.E = 6, p.K = 64, p.N1 = 64, p.N2 = 64, p.ep_ranks = 4, p.ep_rank = 1,
+    p.routing = {.kind = RoutingSpec::Kind::zipf, .zipf_s = 1};
+  }));
+}
+TEST(GpuPipeline, RankWithTokenTiles) {
+  check(with([](Problem& p) { p.M = 2, p.E = 64, p.topk = 8, p.ep_ranks = 2, p.ep_rank = 1; }));
+}
+TEST(GpuPipeline, RankWithTokenTilesThatNoTokenChose) {
+  check(with([](Problem& p) {
+    p.M = 3, p.E = 64, p.topk = 1, p.ep_ranks = 2, p.ep_rank = 1, p.routing = {.kind = RoutingSpec::Kind::one_expert};
+  }));
+}
+// The fused sum's counters are left as zeros: the next routing finds them so.
+TEST(GpuPipeline, RerouteOfARankChangesWhatIsHere) {
+  MOETUNE_NEEDS_GPU();
+  for (const std::int64_t E : {8, 128}) {
+    Problem problem = kBase;
+    problem.M = E == 8 ? 150 : 4, problem.E = E, problem.topk = 4, problem.ep_ranks = 2, problem.ep_rank = 1;
+    const auto workload = gpu()->load(problem, {.seed = 1});
+    for (const StageConfig& config : configs()) {
+      auto built = workload->build(pipeline(Impl::merged, config, config));
+      if (!built && built.failure().reason.find("SPLIT_K ") != std::string::npos) continue;
+      ASSERT_TRUE(built) << built.failure().reason;
+      for (const int draw : {1, 2, 3}) {
+        workload->reroute(draw);
+        const Verdict verdict = verify(*workload, built, reference_of(*workload, Impl::merged));
+        EXPECT_TRUE(verdict.passed) << to_label(config) << " draw " << draw << ": " << verdict.reason;
+      }
+    }
+  }
+}
+
 TEST(GpuPipeline, EveryTypeActivationAndBias) {
   for (const DType dtype : {DType::bf16, DType::fp16})
     for (const Activation activation :

@@ -45,7 +45,7 @@ TEST(WatchedDevice, AnnouncesEveryBuildAndRun) {
   EXPECT_FALSE(log.open);
   EXPECT_EQ(log.configs, std::vector(4, kPipeline));
   // The last three as long as so many runs may take.
-  const double run_s = 1e-6 * roofline_us(pipeline_work(small_problem(), static_cast<double>(small_problem().E)), ceilings);
+  const double run_s = 1e-6 * roofline_us(pipeline_work(small_problem(), most_load(small_problem())), ceilings);
   ASSERT_GT(run_s, 0);
   EXPECT_EQ(log.limits[0], 7);
   EXPECT_DOUBLE_EQ(log.limits[1], 2 + 10 * run_s);

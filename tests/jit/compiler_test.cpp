@@ -236,6 +236,23 @@ TEST_F(Compiler, EveryHopperKernelCompilesWithoutSpills) {
   expect_registers(kernels);
 }
 
+/// The fused sum waits for as many rows as a token has here, with tiles from the table and straight from topk_ids.
+TEST_F(Compiler, FusedSumsCompileWithoutSpills) {
+  const Problem problem{.M = 64, .K = 256, .N1 = 512, .N2 = 256, .E = 8, .topk = 2};
+  std::vector<HopperKernel> kernels;
+  for (const bool token_tiles : {false, true}) {
+    for (const Config& config :
+         {wgmma_config(128, 256, 64, 4, 2), with(wgmma_config(64, 128, 64, 4, 1), {{"dynamic", 1}})})
+      kernels.push_back(
+          hopper_kernel(wgmma_engine(), with(config, {{"fuse_combine", 1}}), Stage::final, problem, token_tiles));
+    for (const Config& config : {wgmma_config(16, 256, 64, 4, 1), wgmma_config(160, 256, 64, 3, 2)})
+      kernels.push_back(hopper_kernel(wgmma_swap_ab_engine(), with(config, {{"fuse_combine", 1}}), Stage::final,
+                                      problem, token_tiles));
+  }
+  expect_no_spills(90, sources_of(kernels));
+  expect_registers(kernels);
+}
+
 /// A guess that does not compile is a trial lost. M = 1 runs without routing. Stages take turns, but for the gate with
 /// many tokens, whose wide tiles come near the limit.
 TEST_F(Compiler, FirstGuessesOnHopperCompileWithoutSpills) {

@@ -105,6 +105,19 @@ TEST(Shard, RejectsWhatDoesNotDivide) {
   EXPECT_ERROR(shard_problem(model, 64, 1), "multiples of 8");  // 12 each
   EXPECT_ERROR(shard_problem(model, 1, 3), "128 experts cannot be split evenly over ep = 3");
   EXPECT_ERROR(shard_problem(model, 1, 32), "fewer than topk = 8: use ep of at most 16");
+  EXPECT_ERROR(shard_problem(model, 1, 8, 8), "ep_rank = 8 is none of 8 ranks: use 0 to 7");
+  EXPECT_ERROR(shard_problem(model, 1, 8, -1), "use 0 to 7");
+}
+
+TEST(Shard, OfARankChoosesAmongTheExpertsOfAll) {
+  const Model& model = find_model(presets(), "qwen3-30b-a3b");
+  const Problem rank = shard_problem(model, 1, 32, 5);
+  EXPECT_EQ(rank.E, 4);
+  EXPECT_EQ(rank.ep_ranks, 32);
+  EXPECT_EQ(rank.ep_rank, 5);
+  EXPECT_EQ(rank.global_experts(), 128);
+  EXPECT_NO_THROW(validate(rank));
+  EXPECT_EQ(shard_problem(model, 1, 8).ep_ranks, 1);
 }
 
 }  // namespace

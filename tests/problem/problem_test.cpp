@@ -57,10 +57,19 @@ TEST(ProblemLine, GoesThereAndBack) {
   problem.bias = Bias::both;
   problem.weight_on_input = true;
   problem.model = "gpt-oss-120b";
+  problem.ep_ranks = 4, problem.ep_rank = 3;
   for (const char* const routing : {"zipf:0.1", "file:ids.npy", "file:a,b=#\"c\\.npy", "file: blanks at both ends "}) {
     problem.routing = parse_routing(routing);
     EXPECT_EQ(parse_problem_line(to_line(problem)), problem) << to_line(problem);
   }
+}
+
+TEST(ProblemLine, TellsTheRankOnlyWhereThereAreSeveral) {
+  Problem problem = mixtral();
+  problem.ep_ranks = 2;
+  EXPECT_EQ(to_line(problem), to_line(mixtral()) + ",ep_ranks=2,ep_rank=0");
+  EXPECT_NE(parse_problem_line(to_line(problem)), mixtral());
+  EXPECT_EQ(parse_problem_line(to_line(mixtral()) + ",ep_ranks=1"), mixtral());
 }
 
 TEST(ProblemLine, TakesBlanksCommentsAndDefaults) {
@@ -106,6 +115,16 @@ TEST(Validate, NamesTheSizeItsValueAndWhatWouldDo) {
   EXPECT_ERROR(validate(with([](Problem& p) { p.K = 1 << 21; })), "at most 1048576");
   EXPECT_ERROR(validate(with([](Problem& p) { p.topk = 9; })), "topk = 9 is more than the 8 experts");
   EXPECT_ERROR(validate(with([](Problem& p) { p.E = 1025; })), "E = 1025 is too large: at most 1024");
+  EXPECT_NO_THROW(validate(with([](Problem& p) { p.topk = 9, p.ep_ranks = 2, p.ep_rank = 1; })));
+  EXPECT_ERROR(validate(with([](Problem& p) { p.topk = 17, p.ep_ranks = 2; })),
+               "topk = 17 is more than the 16 experts");
+  EXPECT_ERROR(validate(with([](Problem& p) { p.ep_ranks = 0; })), "ep_ranks = 0 is not positive");
+  EXPECT_ERROR(validate(with([](Problem& p) { p.ep_ranks = 4, p.ep_rank = 4; })),
+               "ep_rank = 4 is none of 4 ranks: use 0 to 3");
+  EXPECT_ERROR(validate(with([](Problem& p) { p.ep_ranks = 4, p.ep_rank = -1; })), "use 0 to 3");
+  EXPECT_ERROR(validate(with([](Problem& p) { p.ep_rank = 1; })), "ep_rank = 1 is none of 1 ranks: use 0");
+  EXPECT_ERROR(validate(with([](Problem& p) { p.ep_ranks = 8193; })), "use ep_ranks of at most 8192");
+  EXPECT_ERROR(validate(with([](Problem& p) { p.ep_ranks = INT64_MAX; })), "use ep_ranks of at most 8192");
   EXPECT_ERROR(validate(with([](Problem& p) { p.M = (1 << 23) + 1; })), "use M of at most 8388608");
   EXPECT_ERROR(validate(with([](Problem& p) { p.M = INT64_MAX; })), "slots");
 }

@@ -75,7 +75,9 @@ class Naive {
 
   void add_choice(std::int64_t token, std::int64_t choice, std::vector<Real>& out) const {
     const std::int64_t K = problem_.K, N1 = problem_.N1, N2 = problem_.N2, inner = problem_.inner();
-    const std::int64_t expert = routing_.topk_ids[token * problem_.topk + choice];
+    const std::int64_t id = routing_.topk_ids[token * problem_.topk + choice];
+    const std::int64_t expert = routing_.expert_map.empty() ? id : routing_.expert_map[id];
+    if (expert < 0) return;
     const Real weight = routing_.topk_weights[token * problem_.topk + choice];
     std::vector<Real> cache1(N1), cache2(inner);
     for (std::int64_t row = 0; row < N1; ++row) {

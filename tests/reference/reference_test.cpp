@@ -58,6 +58,68 @@ TEST(Reference, MatchesPlainLoopsAtTheCorners) {
                            {.seed = 77});
 }
 
+TEST(Reference, OfARankMatchesPlainLoops) {
+  for (const std::int64_t rank : {0, 1, 2})
+    for (const Impl impl : kImpls)
+      for (const char* const routing : {"uniform", "one", "balanced", "zipf:1"})
+        expect_matches_naive({.M = 9,
+                              .K = 24,
+                              .N1 = 80,
+                              .N2 = 40,
+                              .E = 2,
+                              .topk = 3,
+                              .ep_ranks = 3,
+                              .ep_rank = rank,
+                              .bias = Bias::both,
+                              .routing = parse_routing(routing)},
+                             impl, {.seed = 5});
+}
+
+// By hand: two experts here, 1 and 4 of six, in turned order. Token 0 chose both, token 1 none, token 2 one of them:
+// the same rows come out as of a device with two experts whose tokens chose just those.
+TEST(Reference, LeavesOutWhatLivesElsewhere) {
+  const Problem two{.M = 3, .K = 16, .N1 = 32, .N2 = 16, .E = 2, .topk = 2, .bias = Bias::both};
+  const Routing mapped{.M = 3,
+                       .topk = 2,
+                       .E = 2,
+                       .topk_ids = {4, 1, 0, 5, 1, 2},
+                       .topk_weights = {0.25f, 0.75f, 0.5f, 0.5f, 1.0f, 0.125f},
+                       .expert_map = {-1, 1, -1, -1, 0, -1}};
+  const auto rows = compute_reference(two, Impl::merged, mapped, {}, {0, 1, 2});
+  const Routing local{.M = 1, .topk = 2, .E = 2, .topk_ids = {0, 1}, .topk_weights = {0.25f, 0.75f}};
+  Problem token_0 = two;
+  token_0.M = 1;
+  const auto expected_0 = compute_reference(token_0, Impl::merged, local, {}, {0});
+  for (std::size_t n = 0; n < 16; ++n) EXPECT_EQ(rows.values[n], expected_0.values[n]) << n;
+  for (std::size_t n = 16; n < 32; ++n) EXPECT_EQ(rows.values[n], 0) << n;
+  Problem one_choice = two;
+  one_choice.topk = 1;
+  const Routing last{.M = 3, .topk = 1, .E = 2, .topk_ids = {0, 0, 1}, .topk_weights = {1, 1, 1}};
+  const auto expected_2 = compute_reference(one_choice, Impl::merged, last, {}, {2});
+  for (std::size_t n = 0; n < 16; ++n) EXPECT_EQ(rows.values[32 + n], expected_2.values[n]) << n;
+  EXPECT_NE(rows.values[32], 0);
+  EXPECT_EQ(rows.experts_hit, 2);
+  EXPECT_EQ(rows.experts_checked, 2);
+  EXPECT_TRUE(rows.group_ends_checked);
+}
+
+// Ranks' partial sums add up to what one device with all experts computes, but for the order of adding up.
+TEST(Reference, RanksAddUpToTheWhole) {
+  const Problem whole{.M = 20, .K = 24, .N1 = 80, .N2 = 40, .E = 6, .topk = 3};
+  const DataSpec data{.seed = 4};
+  const Routing all = make_routing(whole, data);
+  const auto expected = compute_reference(whole, Impl::merged, all, data, all_tokens(whole));
+  // The weights are those of the whole: experts are told apart by a map that leaves each where it is.
+  std::vector<double> sum(expected.values.size());
+  for (std::int32_t rank = 0; rank < 3; ++rank) {
+    Routing routing = all;
+    for (std::int32_t id = 0; id < 6; ++id) routing.expert_map.push_back(id / 2 == rank ? id : -1);
+    const auto part = compute_reference(whole, Impl::merged, routing, data, all_tokens(whole));
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += part.values[i];
+  }
+  for (std::size_t i = 0; i < sum.size(); ++i) EXPECT_NEAR(sum[i], expected.values[i], 1e-12);
+}
+
 TEST(Reference, TheImplementationsDifferInOneRounding) {
   const Problem problem = small_problem();
   const DataSpec data{.seed = 3};

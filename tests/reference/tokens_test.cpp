@@ -69,6 +69,33 @@ TEST(ChooseTokens, IsDeterministicInTheSeed) {
   EXPECT_NE(choose_tokens(problem, routing, 4, budget), choose_tokens(problem, routing, 5, budget));
 }
 
+// Rows that are zero cost nothing: some are checked whatever the budget is.
+TEST(ChooseTokens, TakesInTokensWithoutAnExpertHere) {
+  Problem problem = large_problem();
+  problem.ep_ranks = 8, problem.ep_rank = 3;
+  const Routing routing = make_routing(problem, {});
+  const auto here = [&](std::int64_t token) {
+    for (std::int64_t choice = 0; choice < problem.topk; ++choice)
+      if (routing.expert_of(token * problem.topk + choice) >= 0) return true;
+    return false;
+  };
+  const auto tokens = choose_tokens(problem, routing, 1, 0);
+  ASSERT_EQ(tokens.size(), 3u);
+  EXPECT_EQ(std::count_if(tokens.begin(), tokens.end(), here), 1);
+  EXPECT_TRUE(std::is_sorted(tokens.begin(), tokens.end()));
+  problem.routing = parse_routing("one"), problem.topk = 1;
+  const Routing none = make_routing(problem, {});
+  ASSERT_EQ(none.load().slots, 0);
+  EXPECT_GE(choose_tokens(problem, none, 1, 0).size(), 2u);
+}
+
+TEST(GroupEnds, LeaveOutWhatLivesElsewhere) {
+  const Routing routing{
+      .M = 3, .topk = 2, .E = 2, .topk_ids = {1, 3, 3, 0, 1, 0}, .topk_weights = {}, .expert_map = {-1, 0, 1, -1}};
+  EXPECT_EQ(find_group_ends(routing).first, (std::vector<std::int64_t>{0, -1}));
+  EXPECT_EQ(find_group_ends(routing).last, (std::vector<std::int64_t>{2, -1}));
+}
+
 TEST(GroupEnds, AreTheFirstAndLastSlotsInOrder) {
   const Routing routing{.M = 3, .topk = 2, .E = 4, .topk_ids = {1, 3, 3, 0, 1, 0}, .topk_weights = {}};
   const GroupEnds ends = find_group_ends(routing);

@@ -32,7 +32,7 @@ TEST(BestFile, HoldsWhatAServingEngineNeeds) {
 }
 
 TEST(BestFile, NamesDifferWhereProblemsDo) {
-  std::vector<Problem> problems(12, sample_problem());
+  std::vector<Problem> problems(14, sample_problem());
   problems[1].M = 17;
   problems[2].model = "";
   problems[3].dtype = DType::fp16;
@@ -44,6 +44,8 @@ TEST(BestFile, NamesDifferWhereProblemsDo) {
   problems[9].routing = {};
   problems[10].N2 = 4096;
   problems[11].model = "../../etc/passwd";
+  problems[12].ep_ranks = 4;
+  problems[13].ep_ranks = 4, problems[13].ep_rank = 1;
   std::vector<std::string> names;
   for (const Problem& problem : problems) {
     for (const Impl impl : kImpls) names.push_back(best_file_name(problem, impl));

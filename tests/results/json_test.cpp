@@ -38,6 +38,19 @@ TEST(Json, RecordsRoundTrip) {
     EXPECT_EQ(round_trip(to_json(sample_best(impl), "cuda:0"), read_best), sample_best(impl));
 }
 
+TEST(Json, RanksAreToldOnlyWhereThereAreSeveral) {
+  Best best = sample_best();
+  for (const char* const key : {"ep_ranks", "ep_rank"}) EXPECT_FALSE(to_json(best.problem).contains(key)) << key;
+  for (const char* const key : {"local_slots", "local_tokens"})
+    EXPECT_FALSE(to_json(best, "cuda:0").contains(key)) << key;
+  best.problem.ep_ranks = 4, best.problem.ep_rank = 1;
+  best.experts_hit = 20.5, best.local_slots = 31.5, best.local_tokens = 14.25;
+  EXPECT_EQ(round_trip(to_json(best.problem), read_problem), best.problem);
+  EXPECT_EQ(round_trip(to_json(best, "cuda:0"), read_best), best);
+  EXPECT_EQ(best.load(), (Load{.experts_hit = 20.5, .slots = 31.5, .tokens = 14.25}));
+  EXPECT_NE(to_json(best, "cuda:0")["repro"].get<std::string>().find("ep_ranks=4,ep_rank=1"), std::string::npos);
+}
+
 TEST(Json, EveryEnumeratorRoundTrips) {
   Problem problem = sample_problem();
   for (const DType dtype : kDTypes) {

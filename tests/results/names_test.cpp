@@ -25,6 +25,9 @@ TEST(Names, UnknownNamesListTheKnownOnes) {
 TEST(Names, BenchmarksOfDifferentProblemsHaveDifferentNames) {
   Problem problem = sample_problem();
   EXPECT_EQ(benchmark_name(problem, Impl::merged), "qwen3-30b-a3b/zipf:1.5/M:16/merged");
+  problem.ep_ranks = 4, problem.ep_rank = 1;
+  EXPECT_EQ(benchmark_name(problem, Impl::merged), "qwen3-30b-a3b/ep:4/rank:1/zipf:1.5/M:16/merged");
+  problem.ep_ranks = 1, problem.ep_rank = 0;
   problem.routing = {};
   problem.model.clear();
   problem.dtype = DType::fp16;

@@ -42,7 +42,7 @@ void CpuMlp::run_stage(Stage stage, std::int64_t M, const CpuAddresses& at) {
     case Stage::final:
       return multiply(stage, at);
     case Stage::activate:
-      return activate(M, at);
+      return activate(at);
     case Stage::mlp:  // of no CPU pipeline
       break;
     case Stage::combine:
@@ -50,7 +50,14 @@ void CpuMlp::run_stage(Stage stage, std::int64_t M, const CpuAddresses& at) {
   }
 }
 
+ExpertMap CpuMlp::expert_map(const CpuAddresses& at) const {
+  return {.local = at.expert_map,
+          .global = static_cast<int>(at.expert_map == nullptr ? problem_.E : at.global_experts),
+          .experts = static_cast<int>(problem_.E)};
+}
+
 void CpuMlp::route(std::int64_t M, const CpuAddresses& at) {
+  const ExpertMap map = expert_map(at);
   const std::int64_t slots = M * problem_.topk;
   const std::span ids(at.topk_ids, static_cast<std::size_t>(slots));
   const auto experts = static_cast<std::size_t>(problem_.E);
@@ -66,7 +73,7 @@ void CpuMlp::route(std::int64_t M, const CpuAddresses& at) {
     return std::span(counts_).subspan(static_cast<std::size_t>(i) * experts, experts);
   };
   host_.pool().for_each(host_.pool().size(), parts,
-                        [&](std::int64_t i, int) { cpu::count_slots(part_of(i), counts_of(i)); });
+                        [&](std::int64_t i, int) { cpu::count_slots(part_of(i), map, counts_of(i)); });
 
   group_begin_.resize(experts + 1);
   std::int64_t position = 0;
@@ -80,7 +87,7 @@ void CpuMlp::route(std::int64_t M, const CpuAddresses& at) {
   group_begin_[experts] = position;
 
   host_.pool().for_each(host_.pool().size(), parts, [&](std::int64_t i, int) {
-    cpu::place_slots(part_of(i), i * part, counts_of(i), at.sorted_slots);
+    cpu::place_slots(part_of(i), map, i * part, counts_of(i), at.sorted_slots);
   });
   for (auto& [stage, gemm] : gemms_)
     gemm.tiles.build(group_begin_, gemm.shape, epilogue_of(stage), gemm_shape(stage, problem_).out_columns);
@@ -112,8 +119,8 @@ void CpuMlp::multiply(Stage stage, const CpuAddresses& at) {
   });
 }
 
-void CpuMlp::activate(std::int64_t M, const CpuAddresses& at) {
-  host_.pool().for_ranges(host_.pool().size(), M * problem_.topk, rows_per_grain(problem_.N1),
+void CpuMlp::activate(const CpuAddresses& at) {
+  host_.pool().for_ranges(host_.pool().size(), group_begin_.back(), rows_per_grain(problem_.N1),
                           [&](std::int64_t begin, std::int64_t end, int) {
                             cpu::activate_rows(problem_.dtype, problem_.activation, begin, end, problem_.inner(),
                                                at.cache1, at.cache2);
@@ -128,8 +135,8 @@ void CpuMlp::combine(std::int64_t M, const CpuAddresses& at) {
   host_.pool().for_each(host_.pool().size(), token_ranges * columns, [&](std::int64_t i, int) {
     const std::int64_t begin = i / columns * tokens, column = i % columns * kColumns;
     cpu::combine_rows(problem_.dtype, begin, std::min(M, begin + tokens), column,
-                      std::min(problem_.N2, column + kColumns), problem_.topk, problem_.N2, at.cache3, at.out,
-                      at.out_pitch == 0 ? problem_.N2 : at.out_pitch);
+                      std::min(problem_.N2, column + kColumns), problem_.topk, problem_.N2, at.topk_ids, expert_map(at),
+                      at.cache3, at.out, at.out_pitch == 0 ? problem_.N2 : at.out_pitch);
   });
 }
 

@@ -73,6 +73,8 @@ CpuAddresses CpuPipeline::addresses() const {
           .b2 = problem_.has_b2() ? tensors_.input(Tensor::b2) : nullptr,
           .topk_ids = tensors_.routing.topk_ids.data(),
           .topk_weights = tensors_.routing.topk_weights.data(),
+          .expert_map = tensors_.routing.expert_map.empty() ? nullptr : tensors_.routing.expert_map.data(),
+          .global_experts = static_cast<std::int64_t>(tensors_.routing.expert_map.size()),
           .sorted_slots = tensors_.sorted_slots.data(),
           .cache1 = tensors_.cache1.data(),
           .cache2 = tensors_.cache2.data(),

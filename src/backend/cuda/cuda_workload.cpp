@@ -25,6 +25,7 @@ std::vector<std::int64_t> ProblemBuffers::sizes(const Problem& p) {
           tensor(Tensor::b2),
           4 * slots,
           4 * slots,
+          p.ep_ranks > 1 ? 4 * p.global_experts() : 0,
           route.counts_first ? 4 * route.blocks * p.E : 0,
           4 * (p.E + 1),
           4 * slots,
@@ -47,14 +48,11 @@ std::vector<std::int64_t> ProblemBuffers::sizes(const Problem& p) {
 
 ProblemBuffers::ProblemBuffers(const Driver& driver, const Problem& problem) {
   const std::vector<std::int64_t> bytes = sizes(problem);
-  Buffer* const members[] = {&hidden,       &w1,           &b1,
-                             &w2,           &b2,           &topk_ids,
-                             &topk_weights, &block_counts, &expert_offsets,
-                             &sorted_slots, &slot_rows,    &row_weights,
-                             &tiles[0],     &tiles[1],     &tile_counts,
-                             &progress,     &partials,     &parts_done,
-                             &rows_done,    &arrivals,     &cache1,
-                             &cache2,       &cache3,       &out,
+  Buffer* const members[] = {&hidden,       &w1,           &b1,          &w2,           &b2,
+                             &topk_ids,     &topk_weights, &expert_map,  &block_counts, &expert_offsets,
+                             &sorted_slots, &slot_rows,    &row_weights, &tiles[0],     &tiles[1],
+                             &tile_counts,  &progress,     &partials,    &parts_done,   &rows_done,
+                             &arrivals,     &cache1,       &cache2,      &cache3,       &out,
                              &scan};
   for (std::size_t i = 0; i < bytes.size(); i++) *members[i] = Buffer(driver, static_cast<std::size_t>(bytes[i]));
   // Counters begin at zero. Tables do because kernels ask for entries before they know how many there are.
@@ -71,6 +69,7 @@ Addresses ProblemBuffers::addresses() const {
           .topk_ids = topk_ids.address(),
           .topk_weights = topk_weights.address(),
           .out = out.address(),
+          .expert_map = expert_map.address(),
           .block_counts = block_counts.address(),
           .expert_offsets = expert_offsets.address(),
           .sorted_slots = sorted_slots.address(),
@@ -124,6 +123,7 @@ void CudaWorkload::upload(Routing routing) {
   routing_ = std::move(routing);
   buffers_.topk_ids.upload(std::span<const std::int32_t>(routing_.topk_ids));
   buffers_.topk_weights.upload(std::span<const float>(routing_.topk_weights));
+  if (!routing_.expert_map.empty()) buffers_.expert_map.upload(std::span<const std::int32_t>(routing_.expert_map));
 }
 
 void CudaWorkload::fill(Tensor tensor, const Buffer& buffer) {

@@ -18,6 +18,7 @@ inline constexpr int kLeastFusedColumns = 64;
 /// Everything a problem keeps on the device. Names and shapes as in kernels/lib/arguments.h.
 struct ProblemBuffers {
   Buffer hidden, w1, b1, w2, b2, topk_ids, topk_weights;
+  Buffer expert_map;  ///< [global experts]; empty without expert parallelism
   Buffer block_counts, expert_offsets, sorted_slots, slot_rows, row_weights, tiles[2], tile_counts, progress, partials,
       parts_done, arrivals, rows_done;
   Buffer cache1, cache2, cache3, out;

@@ -192,8 +192,8 @@ void LaunchPlan::visit_route(const Call& call) const {
   const Addresses& at = call.at;
   RouteArguments arguments{.topk_ids = as<const int>(at.topk_ids),
                            .topk_weights = as<const float>(at.topk_weights),
+                           .map = expert_map(at),
                            .slots = static_cast<int>(call.slots),
-                           .experts = static_cast<int>(problem_.E),
                            .slots_per_block = shape.slots_per_block,
                            .block_counts = shape.counts_first ? as<int>(at.block_counts) : nullptr,
                            .expert_offsets = as<int>(at.expert_offsets),
@@ -247,10 +247,12 @@ GemmArguments LaunchPlan::gemm_arguments(Stage stage, const KernelPlan& plan, co
       .combined = as<unsigned short>(at.out),
       .combined_pitch = out_pitch(at),
       .slot_rows = token_tiles_ ? nullptr : as<const int>(at.slot_rows),
+      .row_count = token_tiles_ ? nullptr : row_count(at),
       .arrivals = as<int>(at.arrivals),
       .rows_done = as<int>(at.rows_done),
       .rows_expected = plan.second.rows_expected,
       .topk_ids = as<const int>(at.topk_ids),
+      .map = expert_map(at),
       .slots = static_cast<int>(call.slots),
       .topk = static_cast<int>(problem_.topk),
       .group_m = plan.group_m,
@@ -262,6 +264,16 @@ GemmArguments LaunchPlan::gemm_arguments(Stage stage, const KernelPlan& plan, co
 
 int LaunchPlan::out_pitch(const Addresses& at) const {
   return static_cast<int>(at.out_pitch == 0 ? problem_.N2 : at.out_pitch);
+}
+
+ExpertMap LaunchPlan::expert_map(const Addresses& at) const {
+  return {.local = as<const int>(at.expert_map),
+          .global = static_cast<int>(at.global_experts > 0 ? at.global_experts : problem_.global_experts()),
+          .experts = static_cast<int>(problem_.E)};
+}
+
+const int* LaunchPlan::row_count(const Addresses& at) const {
+  return as<const int>(at.expert_offsets) + problem_.E;
 }
 
 void LaunchPlan::visit_gemm(const Gemm& gemm, const Call& call) const {
@@ -351,21 +363,29 @@ void LaunchPlan::visit_activate(const Call& call) const {
                 .grid = blocks_for(call.slots * problem_.inner() / 8, kElementwiseThreads),
                 .block = kElementwiseThreads,
                 .overlaps_predecessor = true};
-  launch.set_arguments(ActivateArguments{.in = as<const unsigned short>(call.at.cache1),
-                                         .out = as<unsigned short>(call.at.cache2),
-                                         .rows = call.slots,
-                                         .columns = static_cast<int>(problem_.inner())});
+  // Without a map hardly a row is missing, so that none is looked for.
+  const bool has_map = call.at.expert_map != 0;
+  launch.set_arguments(
+      ActivateArguments{.in = as<const unsigned short>(call.at.cache1),
+                        .out = as<unsigned short>(call.at.cache2),
+                        .row_count = has_map && !token_tiles_ ? row_count(call.at) : nullptr,
+                        .topk_ids = has_map && token_tiles_ ? as<const int>(call.at.topk_ids) : nullptr,
+                        .map = expert_map(call.at),
+                        .rows = call.slots,
+                        .columns = static_cast<int>(problem_.inner())});
   call.launch(Stage::activate, launch);
 }
 
 void LaunchPlan::visit_combine(const Call& call) const {
-  const bool by_row = !token_tiles_ && gemms_.back().plan.row_order;
   // Few tokens: small blocks, so that the loads are spread over many SMs.
   const std::int64_t pieces = call.M * problem_.N2 / 8;
   const unsigned threads = pieces < 64 * 1024 ? 64 : kElementwiseThreads;
   Launch launch{.function = sum_, .grid = blocks_for(pieces, threads), .block = threads, .overlaps_predecessor = true};
   launch.set_arguments(CombineArguments{.in = as<const unsigned short>(call.at.cache3),
-                                        .slot_rows = by_row ? as<const int>(call.at.slot_rows) : nullptr,
+                                        .slot_rows = token_tiles_ ? nullptr : as<const int>(call.at.slot_rows),
+                                        .in_slot_order = token_tiles_ || !gemms_.back().plan.row_order,
+                                        .topk_ids = as<const int>(call.at.topk_ids),
+                                        .map = expert_map(call.at),
                                         .out = as<unsigned short>(call.at.out),
                                         .out_pitch = out_pitch(call.at),
                                         .tokens = call.M,

@@ -13,7 +13,8 @@
 namespace moetune::cuda {
 
 /// Slots so few that they hardly share an expert: each gets a tile of its own and no routing runs. vLLM's fused_moe
-/// draws the line in the same place, 4·slots <= E.
+/// draws the line in the same place, 4·slots <= E. E are the experts here, however many there are elsewhere: blocks
+/// look at every slot's tile, and of many that are not here a routing kernel makes shorter work.
 bool uses_token_tiles(const Problem& problem);
 
 /// How the routing kernels are launched: at most kMostRouteBlocks.
@@ -33,6 +34,8 @@ KernelSource elementwise_source(const Problem& problem);
 /// null where a pipeline does without.
 struct Addresses {
   DevicePointer hidden = 0, w1 = 0, b1 = 0, w2 = 0, b2 = 0, topk_ids = 0, topk_weights = 0, out = 0;
+  DevicePointer expert_map = 0;                  ///< [global_experts], or null
+  std::int64_t global_experts = 0;               ///< 0: as many as the problem has
   std::int64_t hidden_pitch = 0, out_pitch = 0;  ///< elements from row to row; 0: rows follow each other
   DevicePointer block_counts = 0, expert_offsets = 0, sorted_slots = 0, slot_rows = 0, row_weights = 0;
   DevicePointer tiles[2] = {}, tile_counts = 0;
@@ -95,6 +98,8 @@ class LaunchPlan {
                                    std::uint64_t maps, const Call& call) const;
   std::int64_t row_tiles(const KernelPlan& plan, std::int64_t slots) const;  ///< at most
   int out_pitch(const Addresses& at) const;
+  ExpertMap expert_map(const Addresses& at) const;
+  const int* row_count(const Addresses& at) const;  ///< [1] on the device: how many rows routing has made
   std::int64_t column_tiles(const Gemm& gemm) const;
   int shared_bytes(const KernelPlan& plan, const KernelPlan* gate) const;
 

@@ -87,7 +87,9 @@ std::vector<std::uint16_t> naive_mlp(const Problem& problem, Impl impl, const Ro
     std::vector<float> sum(problem.N2);
     for (std::int64_t choice = 0; choice < problem.topk; ++choice) {
       const std::int64_t slot = token * problem.topk + choice;
-      const std::vector<float> y = mlp.slot(token, routing.topk_ids[slot], routing.topk_weights[slot]);
+      const std::int32_t expert = routing.expert_of(slot);
+      if (expert < 0) continue;
+      const std::vector<float> y = mlp.slot(token, expert, routing.topk_weights[slot]);
       for (std::int64_t n = 0; n < problem.N2; ++n) sum[n] += y[n];
     }
     for (std::int64_t n = 0; n < problem.N2; ++n) output[token * problem.N2 + n] = to_bits(problem.dtype, sum[n]);

@@ -113,6 +113,16 @@ std::vector<Corner> corners() {
   add("bias_1", [](Problem& p) { p.bias = Bias::b1; });
   add("bias_2", [](Problem& p) { p.bias = Bias::b2; });
   add("weight_on_input", [](Problem& p) { p.weight_on_input = true, p.bias = Bias::both; });
+  // Ranks of expert parallelism. With one choice to an expert of rank 0, rank 1 has nothing at all to do.
+  for (const char* const routing : {"uniform", "balanced", "zipf:1", "one"})
+    for (const std::int64_t rank : {0, 2})
+      add(fmt::format("rank_{}_{}", rank, std::string_view(routing).substr(0, 4)), [&](Problem& p) {
+        p.M = 40, p.ep_ranks = 3, p.ep_rank = rank, p.routing = parse_routing(routing), p.bias = Bias::both;
+      });
+  add("rank_of_many", [](Problem& p) { p.ep_ranks = 32, p.ep_rank = 31; });  // most tokens have no expert here
+  add("rank_without_any",
+      [](Problem& p) { p.topk = 1, p.ep_ranks = 2, p.ep_rank = 1, p.routing.kind = RoutingSpec::Kind::one_expert; });
+  add("rank_with_fewer_experts_than_choices", [](Problem& p) { p.E = 1, p.topk = 3, p.ep_ranks = 4, p.ep_rank = 2; });
   for (const Activation activation : {Activation::silu, Activation::gelu, Activation::gelu_tanh, Activation::swigluoai})
     for (const DType dtype : {DType::fp16, DType::bf16})
       add(fmt::format("{}_{}_biased", to_string(activation), to_string(dtype)),
@@ -201,6 +211,20 @@ TEST(CpuPipeline, RefillChangesDataUnderPipelinesBuiltBefore) {
   const auto reference = compute_reference(problem, Impl::merged, workload->routing(), fresh, tokens);
   const Verdict verdict = judge(problem, fresh, reference, built.value()->read_rows(tokens), first, second);
   EXPECT_TRUE(verdict.passed) << verdict.reason;
+}
+
+TEST(CpuPipeline, WhereNothingIsHereAllIsZero) {
+  Problem problem = small();
+  problem.topk = 1, problem.ep_ranks = 2, problem.ep_rank = 1;
+  problem.routing.kind = RoutingSpec::Kind::one_expert;
+  const auto workload = device().load(problem, {});
+  for (const Impl impl : kImpls) {
+    auto built = workload->build(pipeline(impl, configs().front()));
+    const OutputScan scan = built.value()->run().value();
+    EXPECT_EQ(scan.unwritten, 0);
+    for (const float value : built.value()->read_rows(std::vector<std::int64_t>{0, 18})) EXPECT_EQ(value, 0);
+    for (const Stage stage : stages_of(impl)) EXPECT_TRUE(built.value()->time_stage(stage, 1, {})) << to_string(stage);
+  }
 }
 
 TEST(CpuPipeline, TimesTheWholeAndEachStage) {

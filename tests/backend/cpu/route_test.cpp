@@ -10,14 +10,29 @@ namespace {
 TEST(CpuRoute, SortsSlotsByExpertAndKeepsTheirOrder) {
   const std::vector<std::int32_t> ids{2, 0, 3, 2, 0, 2, 3, 0};
   std::vector<std::int64_t> counts(5);
-  count_slots(ids, counts);
+  const ExpertMap all{.local = nullptr, .global = 5, .experts = 5};
+  count_slots(ids, all, counts);
   EXPECT_EQ(counts, (std::vector<std::int64_t>{3, 0, 3, 2, 0}));
   std::vector<std::int64_t> next{0, 3, 3, 6, 8};
   std::vector<std::int32_t> sorted(ids.size());
-  place_slots(std::span(ids).first(3), 0, next, sorted.data());  // two parts, as two threads would
-  place_slots(std::span(ids).subspan(3), 3, next, sorted.data());
+  place_slots(std::span(ids).first(3), all, 0, next, sorted.data());  // two parts, as two threads would
+  place_slots(std::span(ids).subspan(3), all, 3, next, sorted.data());
   EXPECT_EQ(sorted, (std::vector<std::int32_t>{1, 4, 7, 0, 3, 5, 2, 6}));
   EXPECT_EQ(next, (std::vector<std::int64_t>{3, 3, 6, 8, 8}));
+}
+
+// Experts 1 and 3 of four live here, in turned order; ids and entries out of range are left out.
+TEST(CpuRoute, LeavesOutWhatLivesElsewhere) {
+  const std::vector<int> local{-1, 1, 2, 0};
+  const ExpertMap map{.local = local.data(), .global = 4, .experts = 2};
+  const std::vector<std::int32_t> ids{1, 0, 3, 2, 3, -1, 1, 4, 1 << 30, 3};
+  std::vector<std::int64_t> counts(2);
+  count_slots(ids, map, counts);
+  EXPECT_EQ(counts, (std::vector<std::int64_t>{3, 3 - 1}));
+  std::vector<std::int64_t> next{0, 3};
+  std::vector<std::int32_t> sorted(5);
+  place_slots(ids, map, 0, next, sorted.data());
+  EXPECT_EQ(sorted, (std::vector<std::int32_t>{2, 4, 9, 0, 6}));
 }
 
 TEST(CpuRoute, TilesCoverEveryElementOnce) {

@@ -14,7 +14,6 @@ namespace moetune {
 namespace {
 
 using cpu::activate_rows;
-using cpu::combine_rows;
 using cpu::instruction_sets;
 using testing::UseInstructionSet;
 
@@ -23,6 +22,15 @@ constexpr DType kDTypes[] = {DType::fp16, DType::bf16};
 /// Equal bits; any NaN equals any other.
 bool same(DType dtype, std::uint16_t a, std::uint16_t b) {
   return a == b || (std::isnan(from_bits(dtype, a)) && std::isnan(from_bits(dtype, b)));
+}
+
+/// With all experts here.
+void combine_rows(DType dtype, std::int64_t begin, std::int64_t end, std::int64_t column_begin, std::int64_t column_end,
+                  std::int64_t topk, std::int64_t N2, const std::uint16_t* cache3, std::uint16_t* out,
+                  std::int64_t out_pitch) {
+  const std::vector<std::int32_t> ids(static_cast<std::size_t>(end * topk));
+  cpu::combine_rows(dtype, begin, end, column_begin, column_end, topk, N2, ids.data(),
+                    {.local = nullptr, .global = 1, .experts = 1}, cache3, out, out_pitch);
 }
 
 std::vector<std::uint16_t> all_patterns() {
@@ -96,6 +104,26 @@ TEST(CpuRows, CombinesOnlyTheGivenPart) {
         const bool inside = m >= 1 && m < 4 && n >= 8 && n < 48;
         ASSERT_EQ(out[m * kN2 + n], inside ? to_bf16(sum) : 0xffff) << m << ", " << n;
       }
+  }
+}
+
+// Rows of choices that live elsewhere hold NaN here, as they may hold anything.
+TEST(CpuRows, CombinesOnlyWhatIsHere) {
+  constexpr std::int64_t kTopk = 3, kN2 = 24;
+  const std::vector<std::int32_t> ids{0, 5, 1, 5, -1, 9, 2, 0, 5};
+  const std::vector<int> local{0, -1, 1};
+  std::vector<std::uint16_t> in(3 * kTopk * kN2, 0x7fc0);
+  for (const int slot : {0, 6, 7}) std::fill_n(in.begin() + slot * kN2, kN2, to_bf16(static_cast<float>(slot + 1)));
+  for (const std::string& target : instruction_sets()) {
+    const UseInstructionSet use(target);
+    std::vector<std::uint16_t> out(3 * kN2, 0xffff);
+    cpu::combine_rows(DType::bf16, 0, 3, 0, kN2, kTopk, kN2, ids.data(),
+                      {.local = local.data(), .global = 3, .experts = 2}, in.data(), out.data(), kN2);
+    for (std::int64_t n = 0; n < kN2; ++n) {
+      EXPECT_EQ(from_bf16(out[n]), 1);
+      EXPECT_EQ(out[kN2 + n], 0);
+      EXPECT_EQ(from_bf16(out[2 * kN2 + n]), 15);
+    }
   }
 }
 

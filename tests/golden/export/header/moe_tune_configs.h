@@ -23,6 +23,7 @@ struct Entry {
   const char* device;
   const char* model;  // the preset, or empty
   long long M, K, N1, N2, E, topk;
+  long long ep_ranks, ep_rank;  // E experts on each of ep_ranks devices
   const char *dtype, *activation, *bias;
   bool weight_on_input;
   const char* routing;
@@ -35,22 +36,22 @@ struct Entry {
 
 inline constexpr Entry kEntries[] = {
     {"NVIDIA H200", "qwen3-30b-a3b",
-     1, 2048, 1536, 2048, 128, 8, "bf16", "silu", "none", false, "zipf:1.5",
+     1, 2048, 1536, 2048, 128, 8, 1, 0, "bf16", "silu", "none", false, "zipf:1.5",
      "cold", "graph", "merged", 160,
      {"mma", 16, 64, 128, 8, 4, 3, 0},
      {"mma", 16, 64, 128, 8, 4, 3, 0}},
     {"NVIDIA H200", "qwen3-30b-a3b",
-     64, 2048, 1536, 2048, 128, 8, "bf16", "silu", "none", false, "zipf:1.5",
+     64, 2048, 1536, 2048, 128, 8, 1, 0, "bf16", "silu", "none", false, "zipf:1.5",
      "cold", "graph", "three_kernel", 168,
      {"mma", 16, 64, 128, 8, 4, 3, 0},
      {"mma", 32, 64, 128, 8, 4, 3, 0}},
     {"NVIDIA H200", "qwen3-30b-a3b",
-     4096, 2048, 1536, 2048, 128, 8, "bf16", "silu", "none", false, "zipf:1.5",
+     4096, 2048, 1536, 2048, 128, 8, 1, 0, "bf16", "silu", "none", false, "zipf:1.5",
      "cold", "graph", "three_kernel", 168,
      {"wgmma", 128, 0, 0, 0, 0, 0, 2},
      {"mma", 16, 64, 128, 8, 4, 3, 0}},
     {"NVIDIA H200", "",
-     16, 2048, 1536, 2048, 8, 8, "bf16", "silu", "both", false, "file:my, \"ids\"\012.npy",
+     16, 2048, 1536, 2048, 8, 8, 1, 0, "bf16", "silu", "both", false, "file:my, \"ids\"\012.npy",
      "cold", "graph", "merged", 1234.5678,
      {"mma", 16, 64, 128, 8, 4, 3, 0},
      {"mma", 16, 64, 128, 8, 4, 3, 0}},
