@@ -108,14 +108,16 @@ Problem read_problem(const moe_problem& given) {
                           : b2     ? Bias::b2
                                    : Bias::none,
                   .weight_on_input = given.apply_router_weight_on_input != 0};
+  constexpr std::int64_t kMostExperts = 1 << 16;
+  if (given.global_E < 0 || given.global_E > kMostExperts)
+    throw wrong(fmt::format("problem->global_E is {}: it goes from 1 to {}, or is 0 without expert maps",
+                            given.global_E, kMostExperts));
+  if (given.global_E > 0 && given.E > 0) problem.ep_ranks = (given.global_E + given.E - 1) / given.E;
   try {
     validate(problem);
   } catch (const Error& error) {
     throw wrong(fmt::format("problem: {}", error.what()));
   }
-  if (given.global_E != 0)
-    throw ApiError(MOE_ERROR_UNSUPPORTED,
-                   fmt::format("problem->global_E is {}: expert maps are not supported", given.global_E));
   return problem;
 }
 
@@ -162,8 +164,9 @@ void check_call(const Plan& plan, const moe_arguments& call) {
   check_bias(call.b2, problem.has_b2(), "b2");
   check_tensor(call.topk_weights, "topk_weights");
   check_tensor(call.topk_ids, "topk_ids");
-  if (call.expert_map != nullptr)
-    throw ApiError(MOE_ERROR_UNSUPPORTED, "arguments->expert_map is given: expert maps are not supported");
+  if (plan.has_expert_map()) check_tensor(call.expert_map, "expert_map");
+  if (!plan.has_expert_map() && call.expert_map != nullptr)
+    throw wrong("arguments->expert_map is given and the plan's problem has no global_E");
   check_tensor(call.out, "out");
   check_stride(call.out_stride, problem.N2, "out_stride");
   if (call.workspace == nullptr) throw wrong("arguments->workspace is null");
@@ -177,17 +180,19 @@ void check_call(const Plan& plan, const moe_arguments& call) {
 void check_ids(const Plan& plan, const moe_arguments& call) {
   const Problem& problem = plan.problem();
   const std::vector<std::int32_t> ids = plan.read_ids(call);
-  const auto bad = std::find_if(ids.begin(), ids.end(), [&](std::int32_t id) { return id < 0 || id >= problem.E; });
+  const auto bad =
+      std::find_if(ids.begin(), ids.end(), [&](std::int32_t id) { return id < 0 || id >= plan.nameable_experts(); });
   if (bad == ids.end()) return;
   const auto slot = bad - ids.begin();
   throw wrong(fmt::format("arguments->topk_ids[{}, {}] is {}: there are {} experts", slot / problem.topk,
-                          slot % problem.topk, *bad, problem.E));
+                          slot % problem.topk, *bad, plan.nameable_experts()));
 }
 
 std::string describe(const Problem& problem, const Plan& plan, const DeviceInfo& device) {
-  std::string text = fmt::format("K={} N1={} N2={} E={} topk={} {} {}, up to {} tokens, on {} ({})\n", problem.K,
-                                 problem.N1, problem.N2, problem.E, problem.topk, to_string(problem.dtype),
-                                 to_string(problem.activation), problem.M, device.name, device.id);
+  std::string text = fmt::format(
+      "K={} N1={} N2={} E={}{} topk={} {} {}, up to {} tokens, on {} ({})\n", problem.K, problem.N1, problem.N2,
+      problem.E, plan.has_expert_map() ? fmt::format(" of {}", plan.nameable_experts()) : "", problem.topk,
+      to_string(problem.dtype), to_string(problem.activation), problem.M, device.name, device.id);
   for (const ConfigRange& range : plan.ranges())
     text += fmt::format("  M {}...{}  {}  ({})\n", range.from, range.to, to_label(range.config), range.why);
   return text;
@@ -246,7 +251,7 @@ moe_status moe_plan_create(moe_context* context, const moe_problem* problem, moe
     } catch (const Error& error) {
       throw ApiError(MOE_ERROR_UNSUPPORTED, error.what());
     }
-    auto made = std::make_unique<moe_plan>(from.load(wanted, from.choose(wanted, impls)));
+    auto made = std::make_unique<moe_plan>(from.load(wanted, given.global_E, from.choose(wanted, impls)));
     made->description = describe(wanted, *made->plan, from.info());
     created = made.release();
   });

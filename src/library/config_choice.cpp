@@ -33,6 +33,7 @@ std::vector<std::string> differences(const Problem& tuned, const Problem& wanted
   if (tuned.dtype != wanted.dtype) all.emplace_back(to_string(tuned.dtype));
   if (tuned.activation != wanted.activation) all.emplace_back(to_string(tuned.activation));
   if (tuned.bias != wanted.bias) all.push_back(fmt::format("bias {}", to_string(tuned.bias)));
+  if (tuned.ep_ranks != wanted.ep_ranks) all.push_back(fmt::format("{} ranks", tuned.ep_ranks));
   if (tuned.weight_on_input != wanted.weight_on_input)
     all.emplace_back(tuned.weight_on_input ? "weights on the input" : "weights on the output");
   if (tuned.routing.kind != RoutingSpec::Kind::uniform)

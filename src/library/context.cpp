@@ -75,10 +75,11 @@ void Context::compile(const Problem& problem, std::span<const ConfigRange> range
       for (const auto& user : users) refused.emplace(user, kernel.failure().reason);
 }
 
-std::unique_ptr<Plan> Context::load(const Problem& problem, std::vector<ConfigRange> ranges) {
-  if (host_) return make_cpu_plan(host_, problem, std::move(ranges));
+std::unique_ptr<Plan> Context::load(const Problem& problem, std::int64_t global_experts,
+                                    std::vector<ConfigRange> ranges) {
+  if (host_) return make_cpu_plan(host_, problem, global_experts, std::move(ranges));
   const std::lock_guard lock(mutex_);
-  return make_cuda_plan(gpu_, problem, std::move(ranges));
+  return make_cuda_plan(gpu_, problem, global_experts, std::move(ranges));
 }
 
 }  // namespace moetune

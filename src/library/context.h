@@ -34,8 +34,8 @@ class Context {
   /// The configs that choose() would begin with; compiles nothing.
   std::vector<ConfigRange> first_choice(const Problem& problem, std::span<const Impl> impls) const;
 
-  /// Loads the kernels of what choose() returned. Throws DeviceError.
-  std::unique_ptr<Plan> load(const Problem& problem, std::vector<ConfigRange> ranges);
+  /// Loads the kernels of what choose() returned. `global_experts` as in Plan. Throws DeviceError.
+  std::unique_ptr<Plan> load(const Problem& problem, std::int64_t global_experts, std::vector<ConfigRange> ranges);
 
  private:
   /// Compiles the kernels of the ranges, and adds configs to `refused` whose kernels do not.

@@ -22,8 +22,9 @@ struct Layout {
 
 class CpuPlan final : public Plan {
  public:
-  CpuPlan(std::shared_ptr<CpuEngine> engine, Problem problem, std::vector<ConfigRange> ranges)
-      : Plan(std::move(problem), std::move(ranges)), engine_(std::move(engine)) {
+  CpuPlan(std::shared_ptr<CpuEngine> engine, Problem problem, std::int64_t global_experts,
+          std::vector<ConfigRange> ranges)
+      : Plan(std::move(problem), global_experts, std::move(ranges)), engine_(std::move(engine)) {
     const std::lock_guard lock(engine_->mutex);  // scratch memory grows
     for (const ConfigRange& range : this->ranges()) mlps_.emplace_back(engine_->host, this->problem(), range.config);
   }
@@ -44,6 +45,8 @@ class CpuPlan final : public Plan {
                           .b2 = half(call.b2),
                           .topk_ids = call.topk_ids,
                           .topk_weights = call.topk_weights,
+                          .expert_map = call.expert_map,
+                          .global_experts = nameable_experts(),
                           .sorted_slots = reinterpret_cast<std::int32_t*>(first + layout.sorted_slots),
                           .cache1 = reinterpret_cast<std::uint16_t*>(first + layout.cache1),
                           .cache2 = reinterpret_cast<std::uint16_t*>(first + layout.cache2),
@@ -66,9 +69,9 @@ class CpuPlan final : public Plan {
 
 }  // namespace
 
-std::unique_ptr<Plan> make_cpu_plan(std::shared_ptr<CpuEngine> engine, Problem problem,
+std::unique_ptr<Plan> make_cpu_plan(std::shared_ptr<CpuEngine> engine, Problem problem, std::int64_t global_experts,
                                     std::vector<ConfigRange> ranges) {
-  return std::make_unique<CpuPlan>(std::move(engine), std::move(problem), std::move(ranges));
+  return std::make_unique<CpuPlan>(std::move(engine), std::move(problem), global_experts, std::move(ranges));
 }
 
 }  // namespace moetune

@@ -67,8 +67,9 @@ struct Layout {
 
 class CudaPlan final : public Plan {
  public:
-  CudaPlan(std::shared_ptr<cuda::Gpu> gpu, Problem problem, std::vector<ConfigRange> ranges)
-      : Plan(std::move(problem), std::move(ranges)), gpu_(std::move(gpu)) {
+  CudaPlan(std::shared_ptr<cuda::Gpu> gpu, Problem problem, std::int64_t global_experts,
+           std::vector<ConfigRange> ranges)
+      : Plan(std::move(problem), global_experts, std::move(ranges)), gpu_(std::move(gpu)) {
     const UseGpu use(*gpu_);
     for (const ConfigRange& range : this->ranges()) {
       Problem at = this->problem();
@@ -97,6 +98,8 @@ class CudaPlan final : public Plan {
     at.b2 = address(call.b2);
     at.topk_ids = address(call.topk_ids);
     at.topk_weights = address(call.topk_weights);
+    at.expert_map = address(call.expert_map);
+    at.global_experts = nameable_experts();
     at.out = address(call.out);
     at.hidden_pitch = call.hidden_states_stride;
     at.out_pitch = call.out_stride;
@@ -136,7 +139,8 @@ class CudaPlan final : public Plan {
 
 }  // namespace
 
-std::unique_ptr<Plan> make_cuda_plan(std::shared_ptr<cuda::Gpu> gpu, Problem problem, std::vector<ConfigRange> ranges) {
+std::unique_ptr<Plan> make_cuda_plan(std::shared_ptr<cuda::Gpu> gpu, Problem problem, std::int64_t global_experts,
+                                     std::vector<ConfigRange> ranges) {
   // Kernels differ on either side of where routing begins.
   std::vector<ConfigRange> split;
   for (ConfigRange& range : ranges) {
@@ -148,7 +152,7 @@ std::unique_ptr<Plan> make_cuda_plan(std::shared_ptr<cuda::Gpu> gpu, Problem pro
       split.push_back(range);
     }
   }
-  return std::make_unique<CudaPlan>(std::move(gpu), std::move(problem), std::move(split));
+  return std::make_unique<CudaPlan>(std::move(gpu), std::move(problem), global_experts, std::move(split));
 }
 
 }  // namespace moetune

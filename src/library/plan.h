@@ -24,14 +24,19 @@ struct ApiError : std::runtime_error {
 /// A problem with a config for every number of tokens, ready to run.
 class Plan {
  public:
-  /// `problem` has the most tokens as its M. Ranges as choose_configs() makes them.
-  Plan(Problem problem, std::vector<ConfigRange> ranges) : problem_(std::move(problem)), ranges_(std::move(ranges)) {}
+  /// `problem` has the most tokens as its M. Ranges as choose_configs() makes them. `global_experts` can be chosen
+  /// where calls come with an expert map; else 0.
+  Plan(Problem problem, std::int64_t global_experts, std::vector<ConfigRange> ranges)
+      : problem_(std::move(problem)), global_experts_(global_experts), ranges_(std::move(ranges)) {}
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
   virtual ~Plan() = default;
 
   const Problem& problem() const { return problem_; }
   const std::vector<ConfigRange>& ranges() const { return ranges_; }
+  bool has_expert_map() const { return global_experts_ > 0; }
+  /// That topk_ids may name: with or without a map.
+  std::int64_t nameable_experts() const { return has_expert_map() ? global_experts_ : problem_.E; }
 
   /// That calls with up to M tokens need.
   virtual std::size_t workspace_size(std::int64_t M) const = 0;
@@ -48,6 +53,7 @@ class Plan {
 
  private:
   Problem problem_;
+  std::int64_t global_experts_;
   std::vector<ConfigRange> ranges_;
 };
 
@@ -58,9 +64,10 @@ struct CpuEngine {
 };
 
 // Plans on either device. Each stage's kernels of the ranges are known to compile.
-std::unique_ptr<Plan> make_cpu_plan(std::shared_ptr<CpuEngine> engine, Problem problem,
+std::unique_ptr<Plan> make_cpu_plan(std::shared_ptr<CpuEngine> engine, Problem problem, std::int64_t global_experts,
                                     std::vector<ConfigRange> ranges);
 /// Throws DeviceError.
-std::unique_ptr<Plan> make_cuda_plan(std::shared_ptr<cuda::Gpu> gpu, Problem problem, std::vector<ConfigRange> ranges);
+std::unique_ptr<Plan> make_cuda_plan(std::shared_ptr<cuda::Gpu> gpu, Problem problem, std::int64_t global_experts,
+                                     std::vector<ConfigRange> ranges);
 
 }  // namespace moetune

@@ -43,6 +43,7 @@ class DeviceCall {
     call.b2 = call.b2 != nullptr ? at(b2_) : nullptr;
     call.topk_ids = static_cast<const std::int32_t*>(at(ids_));
     call.topk_weights = static_cast<const float*>(at(weights_));
+    call.expert_map = call.expert_map != nullptr ? static_cast<const std::int32_t*>(at(map_)) : nullptr;
     call.out = at(out_), call.workspace = at(workspace_);
     call.stream = stream;
     return call;
@@ -71,7 +72,8 @@ class DeviceCall {
             {host_.topk_ids.framed(), &ids_},
             {host_.out.framed(), &out_},
             {host_.topk_weights.framed(), &weights_},
-            {host_.workspace.framed(), &workspace_}};
+            {host_.workspace.framed(), &workspace_},
+            {host_.expert_map.framed(), &map_}};
   }
   void upload() {
     for (const auto& [framed, buffer] : all()) {
@@ -88,7 +90,7 @@ class DeviceCall {
   }
 
   HostCall& host_;
-  cuda::Buffer hidden_, w1_, b1_, w2_, b2_, ids_, weights_, out_, workspace_;
+  cuda::Buffer hidden_, w1_, b1_, w2_, b2_, ids_, weights_, map_, out_, workspace_;
 };
 
 /// A stream of its own.
@@ -213,6 +215,43 @@ TEST(Library, EveryVariantOfTheProblem) {
 TEST(Library, RowsMayLieApart) {
   MOETUNE_NEEDS_GPU();
   for (const PipelineConfig& pipeline : pipelines()) expect_right(small(), pipeline, {1, 33}, 256, 1032);
+}
+
+TEST(Library, ExpertsThatLiveElsewhere) {
+  MOETUNE_NEEDS_GPU();
+  Problem problem = small();
+  problem.ep_ranks = 3, problem.ep_rank = 1, problem.bias = Bias::both;
+  for (const PipelineConfig& pipeline : pipelines()) expect_right(problem, pipeline, {1, 2, 33});
+}
+
+TEST(Library, IdsOfNoExpertChooseNothing) {
+  MOETUNE_NEEDS_GPU();
+  for (const PipelineConfig& pipeline : pipelines())
+    for (const std::int64_t M : {2, 33}) {
+      Problem problem = small();
+      problem.M = M;
+      SCOPED_TRACE(to_line(problem) + " " + to_label(pipeline));
+      const TemporaryFolder folder;
+      write_config(folder.path(), problem, pipeline);
+      const OpenContext context("cuda:0", folder.path().c_str());
+      const MadePlan plan(context, testing::api_problem(problem, impl_of(pipeline)));
+      HostCall stray(problem, {}, plan.workspace_size(M)), weightless(problem, {}, plan.workspace_size(M));
+      for (std::size_t slot = 0; slot < stray.topk_ids.size(); slot += 2) {
+        weightless.topk_weights.data()[slot] = 0;
+        stray.topk_ids.data()[slot] = slot % 4 == 0 ? -1 : slot % 3 == 0 ? 24 : 1 << 30;
+      }
+      for (HostCall* host : {&stray, &weightless}) {
+        DeviceCall device(*host);
+        const moe_arguments call = device.arguments(shared_gpu().stream());
+        ASSERT_EQ(moe_run(plan, &call), MOE_OK) << moe_error_message();
+        shared_gpu().wait();
+        device.download();
+        EXPECT_TRUE(host->is_intact());
+      }
+      for (std::size_t i = 0; i < stray.out.size(); ++i)
+        ASSERT_EQ(from_bits(problem.dtype, stray.out.data()[i]), from_bits(problem.dtype, weightless.out.data()[i]))
+            << i;
+    }
 }
 
 TEST(Library, GuessesWork) {

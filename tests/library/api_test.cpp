@@ -75,6 +75,31 @@ TEST(Run, TheOutputMayBeTheInput) {
   EXPECT_TRUE(call.judge(Impl::merged).passed);
 }
 
+TEST(Run, ExpertsThatLiveElsewhere) {
+  Problem problem = small();
+  problem.ep_ranks = 3, problem.ep_rank = 1, problem.bias = Bias::both;
+  expect_right(problem);
+  problem.topk = 1, problem.routing.kind = RoutingSpec::Kind::one_expert;  // all of another rank's
+  expect_right(problem);
+}
+
+TEST(Run, IdsOfNoExpertChooseNothing) {
+  for (const moe_impl impl : {MOE_MERGED, MOE_THREE_KERNEL}) {
+    const MadePlan plan(context(), testing::api_problem(small(), impl));
+    HostCall call(small(), {}, plan.workspace_size(small().M)), half(small(), {}, plan.workspace_size(small().M));
+    for (std::size_t slot = 0; slot < call.topk_ids.size(); slot += 2) {
+      half.topk_weights.data()[slot] = 0;
+      call.topk_ids.data()[slot] = slot % 4 == 0 ? -1 : slot % 3 == 0 ? 5 : 1 << 30;
+    }
+    const moe_arguments arguments = call.arguments(), others = half.arguments();
+    ASSERT_EQ(moe_run(plan, &arguments), MOE_OK) << moe_error_message();
+    ASSERT_EQ(moe_run(plan, &others), MOE_OK) << moe_error_message();
+    for (std::size_t i = 0; i < call.out.size(); ++i)
+      EXPECT_EQ(from_bits(small().dtype, call.out.data()[i]), from_bits(small().dtype, half.out.data()[i]));
+    EXPECT_TRUE(call.is_intact());
+  }
+}
+
 TEST(Run, AnyNumberOfTokensUpToThePlans) {
   Problem most = small();
   most.M = 300;

@@ -52,7 +52,7 @@ TEST(BadCall, IsRefusedAndWritesNothing) {
            {[](auto& c) { c.b2 = c.b1; }, MOE_ERROR_ARGUMENT, "arguments->b2 is given"},
            {[](auto& c) { c.topk_weights = nullptr; }, MOE_ERROR_ARGUMENT, "arguments->topk_weights is null"},
            {[](auto& c) { c.topk_ids = nullptr; }, MOE_ERROR_ARGUMENT, "arguments->topk_ids is null"},
-           {[](auto& c) { c.expert_map = map; }, MOE_ERROR_UNSUPPORTED, "arguments->expert_map is given"},
+           {[](auto& c) { c.expert_map = map; }, MOE_ERROR_ARGUMENT, "arguments->expert_map is given"},
            {[](auto& c) { c.out = nullptr; }, MOE_ERROR_ARGUMENT, "arguments->out is null"},
            {[](auto& c) { c.out_stride = 25; }, MOE_ERROR_ARGUMENT, "arguments->out_stride is 25"},
            {[](auto& c) { c.workspace = nullptr; }, MOE_ERROR_ARGUMENT, "arguments->workspace is null"},
@@ -92,7 +92,8 @@ TEST(BadProblem, IsRefused) {
                          {[](auto& p) { p.dtype = 2; }, MOE_ERROR_ARGUMENT, "problem->dtype is 2"},
                          {[](auto& p) { p.activation = -1; }, MOE_ERROR_ARGUMENT, "problem->activation is -1"},
                          {[](auto& p) { p.impl = 7; }, MOE_ERROR_ARGUMENT, "problem->impl is 7"},
-                         {[](auto& p) { p.global_E = 8; }, MOE_ERROR_UNSUPPORTED, "problem->global_E is 8"}}) {
+                         {[](auto& p) { p.global_E = -8; }, MOE_ERROR_ARGUMENT, "problem->global_E is -8"},
+                         {[](auto& p) { p.global_E = 1 << 20; }, MOE_ERROR_ARGUMENT, "problem->global_E is 1048576"}}) {
     moe_problem problem = testing::api_problem(small());
     each.spoil(problem);
     moe_plan* plan = nullptr;

@@ -58,6 +58,7 @@ inline moe_problem api_problem(const Problem& problem, moe_impl impl = MOE_MERGE
   result.impl = impl;
   result.has_b1 = problem.has_b1(), result.has_b2 = problem.has_b2();
   result.apply_router_weight_on_input = problem.weight_on_input;
+  result.global_E = problem.ep_ranks > 1 ? problem.global_experts() : 0;
   return result;
 }
 
@@ -76,6 +77,7 @@ class HostCall {
         b2(size_of(Tensor::b2)),
         topk_ids(routing.topk_ids.size()),
         topk_weights(routing.topk_weights.size()),
+        expert_map(routing.expert_map.size()),
         out(rows_size(out_stride, problem.N2)),
         workspace(workspace_size),
         hidden_stride_(hidden_stride),
@@ -98,6 +100,7 @@ class HostCall {
     routing = std::move(other);
     std::copy(routing.topk_ids.begin(), routing.topk_ids.end(), topk_ids.data());
     std::copy(routing.topk_weights.begin(), routing.topk_weights.end(), topk_weights.data());
+    std::copy(routing.expert_map.begin(), routing.expert_map.end(), expert_map.data());
   }
 
   void poison() { std::fill(out.values().begin(), out.values().end(), kPoison); }
@@ -111,6 +114,7 @@ class HostCall {
     call.b1 = problem.has_b1() ? b1.data() : nullptr;
     call.b2 = problem.has_b2() ? b2.data() : nullptr;
     call.topk_weights = topk_weights.data(), call.topk_ids = topk_ids.data();
+    call.expert_map = expert_map.size() > 0 ? expert_map.data() : nullptr;
     call.out = out.data(), call.out_stride = out_stride_;
     call.workspace = workspace.data(), call.workspace_size = workspace.size();
     return call;
@@ -138,7 +142,8 @@ class HostCall {
       for (std::int64_t n = problem.N2; n < (token + 1 < problem.M ? out_pitch() : problem.N2); ++n)
         if (out.data()[token * out_pitch() + n] != kPoison) return false;
     return hidden.is_intact() && w1.is_intact() && b1.is_intact() && w2.is_intact() && b2.is_intact() &&
-           topk_ids.is_intact() && topk_weights.is_intact() && out.is_intact() && workspace.is_intact();
+           topk_ids.is_intact() && topk_weights.is_intact() && expert_map.is_intact() && out.is_intact() &&
+           workspace.is_intact();
   }
 
   bool is_out_untouched() {
@@ -151,6 +156,7 @@ class HostCall {
   Guarded<std::uint16_t> hidden, w1, b1, w2, b2;
   Guarded<std::int32_t> topk_ids;
   Guarded<float> topk_weights;
+  Guarded<std::int32_t> expert_map;
   Guarded<std::uint16_t> out;
   Guarded<unsigned char> workspace;
 

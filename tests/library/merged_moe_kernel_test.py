@@ -109,6 +109,26 @@ class Computes(unittest.TestCase):
         self.expect({**call, "topk_ids": call["topk_ids"].astype(np.int64)})
         self.expect({**call, "topk_weights": np.asfortranarray(call["topk_weights"])})
 
+    def test_expert_map(self):
+        call, ids = inputs(E=12), inputs(E=12)["topk_ids"]
+        here = np.array([4, 9, 2], np.int32)  # of twelve experts, in this order
+        expert_map = np.full(12, -1, np.int32)
+        expert_map[here] = np.arange(3)
+        weights = np.where(np.isin(ids, here), call["topk_weights"], 0).astype(np.float32)
+        right = expected(**{**call, "topk_ids": ids, "topk_weights": weights})
+        out = to_values(moe.merged_fused_experts_impl(
+            call["hidden_states"], call["w1"][here], call["w2"][here], call["topk_weights"], ids, expert_map=expert_map,
+            global_num_experts=12))
+        self.assertLess(np.linalg.norm(out - right), 1e-2 * np.linalg.norm(right) + 1e-12)
+
+    def test_ids_of_no_expert_choose_nothing(self):
+        call = inputs()
+        call["topk_ids"][::2, 0], call["topk_ids"][1::2, 1] = -1, 6
+        weights = np.where(call["topk_ids"] % 6 == call["topk_ids"], call["topk_weights"], 0).astype(np.float32)
+        right = expected(**{**call, "topk_ids": call["topk_ids"] % 6, "topk_weights": weights})
+        out = to_values(moe.merged_fused_experts_impl(**call))
+        self.assertLess(np.linalg.norm(out - right) / np.linalg.norm(right), 1e-2)
+
     def test_inplace(self):
         call = inputs(N2=24)
         right = self.expect(call)

@@ -215,6 +215,7 @@ void LaunchPlan::visit_route(const Call& call) const {
     launch.function = count_experts_;
     launch.shared_bytes = static_cast<unsigned>(shape.count_shared_bytes);
     call.launch(Stage::route, launch);
+    launch.overlaps_predecessor = true;  // whatever the visitor made of it
   }
   launch.function = align_;
   launch.shared_bytes = static_cast<unsigned>(shape.align_shared_bytes);
