@@ -60,18 +60,18 @@ typedef enum moe_impl {
 /* Begin with MOE_PROBLEM_INIT, which says fp16, silu, merged and no biases. */
 typedef struct moe_problem {
   size_t size;                /* sizeof(moe_problem): tells which fields the caller knows */
-  int64_t K, N1, N2, E, topk; /* K, N1/2 and N2 are multiples of 8; topk <= E <= 1024 */
+  int64_t K, N1, N2, E, topk; /* K, N1/2 and N2 are multiples of 8; E <= 1024; topk is at most all experts */
   int64_t max_M;              /* the most tokens of a call; max_M * topk is at most 2^24 */
   int32_t dtype;              /* moe_dtype */
   int32_t activation;         /* moe_activation */
   int32_t impl;               /* moe_impl */
   int32_t has_b1, has_b2;     /* 1 where there is such a bias */
   int32_t apply_router_weight_on_input; /* 1: topk_weights multiply before the activation instead of at the end */
-  int64_t global_E;           /* experts of all ranks where calls come with an expert_map; else 0 */
+  int64_t global_E;           /* experts of all ranks where calls come with an expert_map: up to 2^16; else 0 */
 } moe_problem;
 #define MOE_PROBLEM_INIT {sizeof(moe_problem), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
-/* Reads the ids of the call back and refuses those outside of [0, E), waiting for the stream. Not within a capture. */
+/* Reads the ids of the call back and refuses those that name no expert, waiting for the stream. Not within a capture. */
 #define MOE_CHECK_IDS 1u
 
 /* A call. Begin with MOE_ARGUMENTS_INIT. Pointers are the device's (those of the CPU: the host's) and aligned to 16
@@ -86,9 +86,9 @@ typedef struct moe_arguments {
   const void* b1;              /* [E, N1] of dtype, where the problem has it; else null */
   const void* b2;              /* [E, N2] of dtype, where the problem has it; else null */
   const float* topk_weights;   /* [M, topk] */
-  const int32_t* topk_ids;     /* [M, topk], distinct in each row; ids outside of [0, E) choose nothing */
+  const int32_t* topk_ids;     /* [M, topk], distinct in each row; ids that name no expert choose nothing */
   const int32_t* expert_map;   /* [global_E]: from the ids in topk_ids to those of w1 and w2, -1 for experts elsewhere;
-                                  null: they are the same */
+                                  null where the problem has no global_E: they are the same */
   void* out;                   /* [M, N2] of dtype */
   int64_t out_stride;          /* elements from row to row, a multiple of 8; 0: N2 */
   void* workspace;             /* of any content; until the call's kernels are done it is theirs */
