@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -12,11 +13,14 @@ BUILD = pathlib.Path(os.environ["MOETUNE_BUILD"])
 CMAKE = os.environ.get("MOETUNE_CMAKE", "cmake")
 CPACK = os.environ.get("MOETUNE_CPACK", "cpack")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+FETCHED = (BUILD / "_deps").exists()
 
 EXPECTED = {
     "bin/moe-tune", "share/man/man1/moe-tune.1", "share/bash-completion/completions/moe-tune",
     "share/fish/vendor_completions.d/moe-tune.fish", "share/moe-tune/search_spaces/models.json",
-    "share/moe-tune/search_spaces/mma.json", "share/moe-tune/schemas/journal.json", "share/doc/moe-tune/README.md"}
+    "share/moe-tune/search_spaces/mma.json", "share/moe-tune/schemas/journal.json", "share/doc/moe-tune/README.md",
+    "include/moetune/moe.h", "include/moetune/moe.hpp", "share/moe-tune/python/merged_moe_kernel/__init__.py"}
+LIBRARIES = {"libmoetune.so", "libmoetune.so.1", "libmoetune.a", "moetune.pc"}  # in lib/ or lib/<architecture>/
 
 
 def run(*command, **options):
@@ -40,9 +44,40 @@ class Installed(unittest.TestCase):
     def test_everything_has_its_place(self):
         found = {str(path.relative_to(self.prefix)) for path in self.prefix.rglob("*") if path.is_file()}
         self.assertLessEqual(EXPECTED | {"share/zsh/site-functions/_moe-tune"}, found)
-        # And nothing of the libraries, tests or headers.
-        self.assertEqual({path.split("/")[0] for path in found}, {"bin", "share"})
+        self.assertLessEqual(LIBRARIES, {path.split("/")[-1] for path in found if path.startswith("lib")})
+        # And nothing of the modules, tests or their headers.
+        self.assertEqual({path.split("/")[0] for path in found} - {"lib64"}, {"bin", "include", "lib", "share"})
         self.assertEqual({path for path in found if path.startswith("bin/")}, {"bin/moe-tune"})
+        self.assertEqual({path for path in found if path.startswith("include/")},
+                         {"include/moetune/moe.h", "include/moetune/moe.hpp"})
+        self.assertEqual({path for path in found if path.endswith(".a")},
+                         {path for path in found if path.endswith("/libmoetune.a")})
+
+    def library_folder(self):
+        (found,) = self.prefix.rglob("libmoetune.a")
+        return found.parent
+
+    def test_a_program_links_against_either_library(self):
+        compiler = shutil.which("cc")
+        if compiler is None:
+            self.skipTest("no C compiler here")
+        source, folder = ROOT / "tests/library/header_program.c", self.library_folder()
+        flags = ["-std=c11", "-I", self.prefix / "include", source]
+        run(compiler, *flags, "-L", folder, "-lmoetune", f"-Wl,-rpath,{folder}", "-o", self.folder / "shared")
+        self.assertIn("43e0 4360", run(self.folder / "shared"))
+        private = next(line for line in (folder / "pkgconfig/moetune.pc").read_text().splitlines()
+                       if line.startswith("Libs.private: ")).split()[1:]
+        if FETCHED:
+            self.skipTest("fmt, Highway or zlib were built from source: no libraries of the system to link against")
+        run(compiler, *flags, folder / "libmoetune.a", *private, "-o", self.folder / "static")
+        self.assertIn("43e0 4360", run(self.folder / "static"))
+
+    def test_the_python_module_finds_its_library(self):
+        script = "import merged_moe_kernel; print(merged_moe_kernel.__version__)"
+        environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1",
+                       "PYTHONPATH": str(self.prefix / "share/moe-tune/python")}
+        version = run(sys.executable, "-c", script, cwd=self.folder, env=environment).strip()
+        self.assertIn(f"moe-tune {version} ", self.tool("--version"))
 
     def test_the_binary_finds_its_search_spaces(self):
         spaces = self.tool("list", "spaces")

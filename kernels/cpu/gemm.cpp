@@ -243,7 +243,7 @@ class TileJob {
   const std::uint16_t* x_row(std::size_t row) const {
     const std::int64_t index =
         gemm_.epilogue == Epilogue::final ? tile_.row_begin + static_cast<std::int64_t>(row) : slot(row) / gemm_.topk;
-    return gemm_.x + index * gemm_.K;
+    return gemm_.x + index * gemm_.x_pitch;
   }
 
   /// Row of w behind the first lane of an accumulator vector. Lanes past the tile's columns are computed from its last

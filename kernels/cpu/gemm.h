@@ -28,6 +28,7 @@ struct GroupedGemm {
   std::int64_t N = 0;  ///< rows of w per expert; gated: gate rows, then up rows
   std::int64_t topk = 1;
   const std::uint16_t* x = nullptr;            ///< plain, gated: [M, K], by token; final: [slots, K], in expert order
+  std::int64_t x_pitch = 0;                    ///< elements from one row of x to the next
   const std::uint16_t* w = nullptr;            ///< [E, N, K]
   const std::uint16_t* bias = nullptr;         ///< [E, N], or null
   const std::int32_t* sorted_slots = nullptr;  ///< [slots]: slots grouped by expert
@@ -65,11 +66,11 @@ void activate_rows(DType dtype, Activation activation, std::int64_t begin, std::
                    const std::uint16_t* cache1, std::uint16_t* cache2);
 
 /// moe_sum: out[m, n] = Σ cache3[m, t, n], t ascending, for tokens [begin, end) and columns [column_begin, column_end).
-/// Both column bounds are multiples of 8. Choices whose expert is not here (`topk_ids` [M, topk]) are left out: their
-/// rows of cache3 are not read.
+/// Both column bounds are multiples of 8; rows of `out` are `out_pitch` elements apart. Choices whose expert is not here
+/// (`topk_ids` [M, topk]) are left out: their rows of cache3 are not read.
 void combine_rows(DType dtype, std::int64_t begin, std::int64_t end, std::int64_t column_begin, std::int64_t column_end,
                   std::int64_t topk, std::int64_t N2, const std::int32_t* topk_ids, const ExpertMap& map,
-                  const std::uint16_t* cache3, std::uint16_t* out);
+                  const std::uint16_t* cache3, std::uint16_t* out, std::int64_t out_pitch);
 
 /// Rounds `count` floats (a multiple of 8) to nearest even.
 void narrow_floats(DType dtype, const float* from, std::int64_t count, std::uint16_t* to);

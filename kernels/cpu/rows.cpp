@@ -105,13 +105,13 @@ void activate_rows(DType dtype, Activation activation, std::int64_t begin, std::
 
 void combine_rows(DType dtype, std::int64_t begin, std::int64_t end, std::int64_t column_begin, std::int64_t column_end,
                   std::int64_t topk, std::int64_t N2, const std::int32_t* topk_ids, const ExpertMap& map,
-                  const std::uint16_t* cache3, std::uint16_t* out) {
+                  const std::uint16_t* cache3, std::uint16_t* out, std::int64_t out_pitch) {
   std::vector<const std::uint16_t*> rows;  // of a token's choices that are here
   for (std::int64_t token = begin; token < end; ++token) {
     rows.clear();
     for (std::int64_t slot = token * topk; slot < (token + 1) * topk; ++slot)
       if (local_expert(map, topk_ids[slot]) >= 0) rows.push_back(cache3 + slot * N2 + column_begin);
-    std::uint16_t* const to = out + token * N2 + column_begin;
+    std::uint16_t* const to = out + token * out_pitch + column_begin;
     if (rows.empty())
       std::fill(to, to + (column_end - column_begin), std::uint16_t{0});
     else

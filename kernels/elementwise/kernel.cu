@@ -89,7 +89,7 @@ extern "C" __global__ void moe_sum(const __grid_constant__ CombineArguments args
       for (int k = 0; k < 8; k++) sum.v[k] += next.v[k];
     }
   }
-  store(args.out + token * args.columns + column, sum);
+  store(args.out + token * args.out_pitch + column, sum);
 }
 
 }  // namespace moetune::elementwise

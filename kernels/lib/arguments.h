@@ -44,6 +44,8 @@ struct RouteArguments {
   int* slot_rows;             ///< [slots]: slot -> row, the inverse; -1 where there is none
   float* row_weights;         ///< [slots]: topk_weights by row
   TileTable tables[2];        ///< for the first and the second GEMM
+  int* zeros;                 ///< [zero_count]: set to zero, for the kernels that follow
+  int zero_count;
 };
 
 /// What partials and parts_done have room for.
@@ -52,6 +54,7 @@ inline constexpr long long kPartialBytes = 64 << 20, kPartCounters = kPartialByt
 /// A grouped GEMM.
 struct GemmArguments {
   const unsigned short* a;        ///< first GEMM: [M, K], gathered by slot / topk; second: [slots, K] in row order
+  int a_pitch;                    ///< elements from one row of `a` to the next, a multiple of 8
   const unsigned short* weights;  ///< [E, weight_rows, K]
   const unsigned short* bias;     ///< [E, weight_rows] or null
   unsigned short* out;            ///< [slots, out_columns] in row order; final of the mma engine: in slot order
@@ -65,6 +68,7 @@ struct GemmArguments {
   float* partials;                ///< SPLIT_K: [tiles, parts, elements of a tile]
   int* parts_done;                ///< SPLIT_K: [tiles, consumers] zeros, which a kernel leaves as zeros
   unsigned short* combined;       ///< fused combine: [M, out_columns]
+  int combined_pitch;             ///< elements from one row of `combined` to the next, a multiple of 8
   const int* slot_rows;           ///< fused combine: [slots]: slot -> row, -1: none; null where rows are slots
   const int* row_count;           ///< fused combine: [1]: rows in all; null where rows are slots
   int* arrivals;                  ///< fused combine: [M, column tiles] zeros, which a kernel leaves as zeros
@@ -118,6 +122,7 @@ struct CombineArguments {
   const int* topk_ids;   ///< [tokens·topk]
   ExpertMap map;         ///< of the experts in topk_ids
   unsigned short* out;
+  int out_pitch;  ///< elements from one row of `out` to the next, a multiple of 8
   long long tokens;
   int topk;
   int columns;

@@ -107,7 +107,7 @@ struct Loader {
       long long source = 0;
       if (real) source = kSecond ? tile.row + row : slot_of<kTokenTiles>(args, tile.row + row) / args.topk;
       real_rows |= (real ? 1u : 0u) << i;
-      a[i] = reinterpret_cast<const char*>(args.a + source * args.K + chunk * 8);
+      a[i] = reinterpret_cast<const char*>(args.a + source * args.a_pitch + chunk * 8);
     }
   }
 

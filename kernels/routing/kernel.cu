@@ -179,6 +179,8 @@ extern "C" __global__ void moe_align_block_size(const __grid_constant__ RouteArg
   __syncthreads();
   ptx::grid_dependency_wait();
   ptx::grid_dependency_launch();
+  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < args.zero_count; i += gridDim.x * blockDim.x)
+    args.zeros[i] = 0;
   count(args, experts);
   __syncthreads();
   if (warp == 0) {

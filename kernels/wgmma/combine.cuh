@@ -88,7 +88,7 @@ class Combiner {
       for (unsigned left = __ballot_sync(~0u, has_none); left != 0; left &= left - 1) {
         const long long token = first + (__ffs(left) - 1) * combiners;
         for (int column = lane_ * 8; column < args_.out_columns; column += 32 * 8)
-          *reinterpret_cast<uint4*>(args_.combined + token * args_.out_columns + column) = make_uint4(0, 0, 0, 0);
+          *reinterpret_cast<uint4*>(args_.combined + token * args_.combined_pitch + column) = make_uint4(0, 0, 0, 0);
       }
     }
   }
@@ -130,7 +130,7 @@ class Combiner {
         for (int k = 0; k < 8; k++) sum.v[k] += next.v[k];
       }
     }
-    *reinterpret_cast<uint4*>(args_.combined + static_cast<long long>(token) * args_.out_columns + column) =
+    *reinterpret_cast<uint4*>(args_.combined + static_cast<long long>(token) * args_.combined_pitch + column) =
         pack_eight<kType>(sum);
   }
 

@@ -165,7 +165,7 @@ class GatheringProducer {
     for (int i = 0; i < kPasses; i++) {
       const unsigned slot = static_cast<unsigned>(max(slots.of_pass[i], 0));
       const unsigned token = G::kSecond ? slot : slot / static_cast<unsigned>(args_.topk);
-      tokens.of_pass[i] = token * (static_cast<unsigned>(args_.K) / 8) + threadIdx.x % kChunks;
+      tokens.of_pass[i] = token * (static_cast<unsigned>(args_.a_pitch) / 8) + threadIdx.x % kChunks;
       tokens.real |= (slots.of_pass[i] >= 0 ? 1u : 0u) << i;
     }
     return tokens;

@@ -1,6 +1,7 @@
 #include "backend/device_ids.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -32,6 +33,21 @@ std::vector<std::string> device_ids(std::string_view list) {
     if (comma == rest.npos) return ids;
     rest.remove_prefix(comma + 1);
   }
+}
+
+DevicePlace parse_device_id(std::string_view id) {
+  if (id == "cpu") return {.backend = Backend::cpu};
+  if (id == "auto") return {.backend = count_cuda_devices() > 0 ? Backend::cuda : Backend::cpu};
+  if (id == "cuda") return {.backend = Backend::cuda};
+  constexpr std::string_view kPrefix = "cuda:";
+  if (id.starts_with(kPrefix)) {
+    const std::string_view digits = id.substr(kPrefix.size());
+    int index = -1;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
+    if (error == std::errc() && end == digits.data() + digits.size() && index >= 0)
+      return {.backend = Backend::cuda, .index = index};
+  }
+  throw Error(fmt::format("unknown device '{}': give auto, cpu or cuda:N", id));
 }
 
 }  // namespace moetune

@@ -10,6 +10,7 @@
 #include "cli/record_files.h"
 #include "results/best_file.h"
 #include "results/launch_configs.h"
+#include "results/staleness.h"
 
 namespace moetune {
 namespace {

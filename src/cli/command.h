@@ -40,6 +40,7 @@ std::span<const CommandRow> commands();
 std::unique_ptr<Command> make_tune();
 std::unique_ptr<Command> make_bench();
 std::unique_ptr<Command> make_verify();
+std::unique_ptr<Command> make_prebuild();
 std::unique_ptr<Command> make_report_command();
 std::unique_ptr<Command> make_export();
 std::unique_ptr<Command> make_compare();

@@ -18,6 +18,7 @@ constexpr CommandRow kCommands[] = {
     {"tune", "Find the best config of both implementations and compare them", make_tune},
     {"bench", "Time given configs through Google Benchmark", make_bench},
     {"verify", "Check configs against the fp64 reference", make_verify},
+    {"prebuild", "Compile the kernels of libmoetune's plans ahead of time", make_prebuild},
     {"report", "Turn journals and best-config files into tables", make_report_command},
     {"merge", "Join what several hosts have tuned", make_merge},
     {"export", "Hand tuned configs on to other programs", make_export},

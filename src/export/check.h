@@ -15,10 +15,6 @@ struct CheckedEntry {
   std::vector<std::string> reasons;  ///< why it is stale; none where it is fresh
 };
 
-/// Why what was found `then` may be neither the best nor legal `now`: another device, driver, compiler of kernels,
-/// other kernel sources, or a config that the engine refuses. Each as "the driver was 12.4 and is 13.0".
-std::vector<std::string> why_stale(const Best& best, const Environment& then, const Environment& now);
-
 /// The entries of a serving engine's file, `name`, against the rows of the sidecar: what was edited since, what nothing
 /// is known of, and what is stale. `text` is the file's. Throws Error.
 std::vector<CheckedEntry> check_engine_file(std::string_view name, std::string_view text, const Sidecar& sidecar,

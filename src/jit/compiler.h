@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -51,7 +52,7 @@ class KernelCompiler {
   std::string sources_digest_;
   std::mutex mutex_;
   std::map<KernelSource, Result<CompiledKernel>> known_;
-  int compiled_ = 0;
+  std::atomic<int> compiled_ = 0;
 };
 
 }  // namespace moetune

@@ -112,6 +112,8 @@ KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem
                   .group_m = c.group_m,
                   .cluster = c.cluster_m,
                   .split_k = c.split_k,
+                  .part_counters = c.num_consumers,
+                  .partial_bytes = wgmma::partial_bytes(c),
                   .blocks_per_sm = c.blocks_per_sm,
                   .row_order = true,
                   .fuses_combine = c.fuse_combine,

@@ -56,6 +56,7 @@ void engine(benchmark::State& state, DType dtype, cpu::TileShape shape) {
                               .N = kWidth,
                               .topk = 1,
                               .x = x.data(),
+                              .x_pitch = kDepth,
                               .w = w.data(),
                               .sorted_slots = slots.data(),
                               .routing_weights = weights.data(),

@@ -1,12 +1,11 @@
 #pragma once
 
 #include <array>
-#include <map>
 
 #include "backend/cpu/buffer.h"
+#include "backend/cpu/cpu_mlp.h"
 #include "backend/cpu/host.h"
 #include "backend/device.h"
-#include "kernels/cpu/route.h"
 #include "kernels/lib/fill.h"
 
 namespace moetune {
@@ -25,6 +24,7 @@ struct CpuTensors {
   const std::uint16_t* input(Tensor tensor) const { return inputs[static_cast<std::size_t>(tensor)].data(); }
 };
 
+/// The stages on a workload's own tensors, with what it takes to check and time them.
 class CpuPipeline final : public Pipeline {
  public:
   CpuPipeline(Host& host, const Problem& problem, CpuTensors& tensors, const PipelineConfig& config);
@@ -36,21 +36,9 @@ class CpuPipeline final : public Pipeline {
   Result<std::vector<double>> time_stage(Stage stage, int n, const TimingOptions& options) override;
 
  private:
-  struct Gemm {
-    cpu::GroupedGemm arguments;
-    cpu::TileShape shape;
-    cpu::TileTable tiles;  ///< made by route()
-    int threads = 1;
-  };
-  Gemm make_gemm(Stage stage, const StageConfig& config) const;
-
+  /// As they are now: a refill moves the routing.
+  CpuAddresses addresses() const;
   void run_stages();
-  void run_stage(Stage stage);
-  ExpertMap expert_map() const;
-  void route();
-  void multiply(const Gemm& gemm);
-  void activate();
-  void combine();
   void poison();
   /// Runs again, untimed, where another pipeline or a refill has come between.
   void make_current();
@@ -61,8 +49,7 @@ class CpuPipeline final : public Pipeline {
   const Problem& problem_;
   CpuTensors& tensors_;
   Impl impl_;
-  std::map<Stage, Gemm> gemms_;
-  std::vector<std::int64_t> counts_, group_begin_;  // [threads, E]; [E + 1]: where experts' rows begin, by route()
+  CpuMlp mlp_;
 };
 
 }  // namespace moetune

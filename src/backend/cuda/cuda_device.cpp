@@ -6,8 +6,8 @@
 #include <numeric>
 #include <thread>
 
-#include "backend/cuda/cuda_pipeline.h"
 #include "backend/cuda/cuda_workload.h"
+#include "backend/cuda/launch_plan.h"
 #include "backend/cuda/nvml.h"
 #include "backend/cuda/probes.h"
 #include "base/error.h"
@@ -19,7 +19,9 @@ namespace {
 class CudaDevice final : public Device {
  public:
   CudaDevice(int index, std::shared_ptr<ProgramCompiler> compiler)
-      : gpu_(std::make_shared<cuda::Gpu>(index, std::move(compiler))) {}
+      : gpu_(std::make_shared<cuda::Gpu>(index, std::move(compiler))) {
+    gpu_->prepare_flush();
+  }
 
   const DeviceInfo& info() const override { return gpu_->info(); }
 

@@ -13,31 +13,10 @@
 
 namespace moetune::cuda {
 
-bool uses_token_tiles(const Problem& problem) {
-  return 4 * problem.slots() <= problem.E;
-}
-
-RouteShape route_shape(const Problem& problem) {
-  // Scattered stores are what placing a slot costs, so shares are small. A block can place 1024 slots at a time.
-  constexpr std::int64_t kMostForOneLaunch = 16384, kShare = 256, kLargeShare = 1024, kMostBlocks = 128;
-  const std::int64_t slots = problem.slots();
-  const int most_warps = problem.E <= 512 ? 32 : 16;  // a counter per warp and expert in shared memory
-  RouteShape shape;
-  shape.counts_first = slots > kMostForOneLaunch;
-  std::int64_t share = kShare;
-  if (shape.counts_first) share = std::max(kLargeShare, (slots + kMostBlocks - 1) / kMostBlocks);
-  shape.slots_per_block = static_cast<int>((share + 31) / 32 * 32);
-  shape.blocks = static_cast<int>((slots + shape.slots_per_block - 1) / shape.slots_per_block);
-  while (shape.warps < most_warps && shape.warps * 32 < slots) shape.warps *= 2;
-  const int experts = static_cast<int>(problem.E);
-  shape.align_shared_bytes = 4 * ((shape.warps + 2) * experts + 3 * (experts + 1));
-  shape.count_shared_bytes = 4 * experts;
-  return shape;
-}
-
 std::vector<std::int64_t> ProblemBuffers::sizes(const Problem& p) {
   const auto tensor = [&](Tensor which) { return 2 * element_count(p, which); };
   const std::int64_t slots = p.slots();
+  const RouteShape route = route_shape(slots, p.E);
   const std::int64_t tiles = tile_bound(slots, p.E, kLeastBlockM) * static_cast<std::int64_t>(sizeof(RowTile));
   return {tensor(Tensor::hidden),
           tensor(Tensor::w1),
@@ -47,7 +26,7 @@ std::vector<std::int64_t> ProblemBuffers::sizes(const Problem& p) {
           4 * slots,
           4 * slots,
           p.ep_ranks > 1 ? 4 * p.global_experts() : 0,
-          route_shape(p).counts_first ? 4 * route_shape(p).blocks * p.E : 0,
+          route.counts_first ? 4 * route.blocks * p.E : 0,
           4 * (p.E + 1),
           4 * slots,
           4 * slots,
@@ -79,6 +58,33 @@ ProblemBuffers::ProblemBuffers(const Driver& driver, const Problem& problem) {
   // Counters begin at zero. Tables do because kernels ask for entries before they know how many there are.
   for (const Buffer* zeros : {&progress, &parts_done, &arrivals, &rows_done, &tiles[0], &tiles[1]})
     zeros->upload(std::span<const int>(std::vector<int>(zeros->bytes() / sizeof(int))));
+}
+
+Addresses ProblemBuffers::addresses() const {
+  return {.hidden = hidden.address(),
+          .w1 = w1.address(),
+          .b1 = b1.address(),
+          .w2 = w2.address(),
+          .b2 = b2.address(),
+          .topk_ids = topk_ids.address(),
+          .topk_weights = topk_weights.address(),
+          .out = out.address(),
+          .expert_map = expert_map.address(),
+          .block_counts = block_counts.address(),
+          .expert_offsets = expert_offsets.address(),
+          .sorted_slots = sorted_slots.address(),
+          .slot_rows = slot_rows.address(),
+          .row_weights = row_weights.address(),
+          .tiles = {tiles[0].address(), tiles[1].address()},
+          .tile_counts = tile_counts.address(),
+          .progress = progress.address(),
+          .parts_done = parts_done.address(),
+          .arrivals = arrivals.address(),
+          .rows_done = rows_done.address(),
+          .partials = partials.address(),
+          .cache1 = cache1.address(),
+          .cache2 = cache2.address(),
+          .cache3 = cache3.address()};
 }
 
 CudaWorkload::CudaWorkload(std::shared_ptr<Gpu> gpu, Problem problem, const DataSpec& data)

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "backend/cuda/gpu.h"
+#include "backend/cuda/launch_plan.h"
 #include "backend/device.h"
 #include "kernels/lib/fill.h"
 
@@ -13,19 +14,6 @@ inline constexpr int kLeastBlockM = 8;
 
 /// The fewest columns of a tile that any engine's fused combine counts arrivals for.
 inline constexpr int kLeastFusedColumns = 64;
-
-/// Slots so few that they hardly share an expert: each gets a tile of its own and no routing runs. vLLM's fused_moe
-/// draws the line in the same place, 4·slots <= E. E are the experts here, however many there are elsewhere: blocks
-/// look at every slot's tile, and of many that are not here a routing kernel makes shorter work.
-bool uses_token_tiles(const Problem& problem);
-
-/// How the routing kernels are launched.
-struct RouteShape {
-  bool counts_first = false;  ///< count_experts, then moe_align_block_size; else the latter alone
-  int blocks = 1, warps = 4, slots_per_block = 0;
-  int align_shared_bytes = 0, count_shared_bytes = 0;
-};
-RouteShape route_shape(const Problem& problem);
 
 /// Everything a problem keeps on the device. Names and shapes as in kernels/lib/arguments.h.
 struct ProblemBuffers {
@@ -39,6 +27,8 @@ struct ProblemBuffers {
   /// Sizes in bytes, in the order of the members.
   static std::vector<std::int64_t> sizes(const Problem& problem);
   ProblemBuffers(const Driver& driver, const Problem& problem);
+
+  Addresses addresses() const;
 };
 
 class CudaWorkload final : public Workload {

@@ -27,6 +27,7 @@ Result<const Driver*> load() {
     library.load(d.primary_context_retain, "cuDevicePrimaryCtxRetain");
     library.load(d.primary_context_release, "cuDevicePrimaryCtxRelease_v2");
     library.load(d.context_set_current, "cuCtxSetCurrent");
+    library.load(d.context_get_current, "cuCtxGetCurrent");
     library.load(d.memory_info, "cuMemGetInfo_v2");
     library.load(d.memory_allocate, "cuMemAlloc_v2");
     library.load(d.memory_free, "cuMemFree_v2");

@@ -76,6 +76,7 @@ struct Driver {
   int (*primary_context_retain)(Context*, int);
   int (*primary_context_release)(int);
   int (*context_set_current)(Context);
+  int (*context_get_current)(Context*);
   int (*memory_info)(std::size_t*, std::size_t*);
   int (*memory_allocate)(DevicePointer*, std::size_t);
   int (*memory_free)(DevicePointer);

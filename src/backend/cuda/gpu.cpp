@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "jit/nvrtc.h"
-#include "kernels/lib/arguments.h"
 
 namespace moetune::cuda {
 namespace {
@@ -76,26 +75,19 @@ Gpu::Gpu(int index, std::shared_ptr<ProgramCompiler> compiler) : driver_(require
   d.check(d.stream_create(&stream_, kStreamNonBlocking), "creating a stream");
   compiler_ = std::make_unique<KernelCompiler>(info_.compute_capability, std::move(compiler));
   timers_ = std::make_unique<Timers>(d);
-
-  const std::int64_t bytes = std::max<std::int64_t>(256ll << 20, 3 * info_.l2_bytes) / 16 * 16;
-  flush_buffer_ = Buffer(d, static_cast<std::size_t>(bytes));
-  sink_ = Buffer(d, 64);
-  d.check(d.fill_8_async(flush_buffer_.address(), 0x5a, flush_buffer_.bytes(), stream_), "filling the flush buffer");
-  flush_ = {.function = load({.path = "kernels/data/kernel.cu", .defines = {}}, "read_memory"),
-            .grid = static_cast<unsigned>(info_.multiprocessors * 4),
-            .block = 512};
-  flush_.set_arguments(
-      ReadArguments{.in = flush_buffer_.as<void>(), .count = bytes / 16, .sink = sink_.as<unsigned>()});
-  wait();
 }
 
 Gpu::~Gpu() {
   if (context_ == nullptr) return;
+  Context before = nullptr;
+  driver_.context_get_current(&before);
+  driver_.context_set_current(context_);
   for (const auto& [source, module] : modules_) driver_.module_unload(module);
   timers_.reset();
   flush_buffer_ = Buffer();
   sink_ = Buffer();
   if (stream_ != nullptr) driver_.stream_destroy(stream_);
+  if (before != context_) driver_.context_set_current(before);
   driver_.primary_context_release(device_);
 }
 
@@ -124,9 +116,13 @@ Function Gpu::load(const KernelSource& source, const std::string& entry, int sha
   }
   Function function = nullptr;
   driver_.check(driver_.module_function(&function, found->second, entry.c_str()), "finding a kernel");
-  if (shared_bytes > 48 * 1024)
+  constexpr int kWithoutAsking = 48 * 1024;
+  int& most = shared_bytes_.try_emplace(function, kWithoutAsking).first->second;
+  if (shared_bytes > most) {
     driver_.check(driver_.function_set_attribute(function, kMaxDynamicSharedSize, shared_bytes),
                   "reserving shared memory");
+    most = shared_bytes;
+  }
   return function;
 }
 
@@ -141,7 +137,7 @@ TensorMap Gpu::tensor_map(DType dtype, DevicePointer address, const TensorShape&
   return map;
 }
 
-void Gpu::enqueue(const Launch& launch) const {
+void Gpu::enqueue(const Launch& launch, Stream stream) const {
   std::array<LaunchAttribute, 2> attributes;
   unsigned count = 0;
   if (launch.overlaps_predecessor && info_.compute_capability >= 90) {
@@ -157,7 +153,7 @@ void Gpu::enqueue(const Launch& launch) const {
   const LaunchConfig config{.grid_x = launch.grid,
                             .block_x = launch.block,
                             .shared_bytes = launch.shared_bytes,
-                            .stream = stream_,
+                            .stream = stream,
                             .attributes = attributes.data(),
                             .attribute_count = count};
   void* parameter = const_cast<char*>(launch.arguments.data());
@@ -179,6 +175,20 @@ ReadyGraph Gpu::record(const std::function<void()>& enqueue_all) const {
 
 void Gpu::wait() const {
   driver_.check(driver_.stream_synchronize(stream_), "running on the GPU");
+}
+
+void Gpu::prepare_flush() {
+  const std::int64_t bytes = std::max<std::int64_t>(256ll << 20, 3 * info_.l2_bytes) / 16 * 16;
+  flush_buffer_ = Buffer(driver_, static_cast<std::size_t>(bytes));
+  sink_ = Buffer(driver_, 64);
+  driver_.check(driver_.fill_8_async(flush_buffer_.address(), 0x5a, flush_buffer_.bytes(), stream_),
+                "filling the flush buffer");
+  flush_ = {.function = load({.path = "kernels/data/kernel.cu", .defines = {}}, "read_memory"),
+            .grid = static_cast<unsigned>(info_.multiprocessors * 4),
+            .block = 512};
+  flush_.set_arguments(
+      ReadArguments{.in = flush_buffer_.as<void>(), .count = bytes / 16, .sink = sink_.as<unsigned>()});
+  wait();
 }
 
 void Gpu::flush_cache() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -10,7 +11,7 @@
 #include "backend/cuda/driver.h"
 #include "backend/cuda/resources.h"
 #include "jit/compiler.h"
-#include "kernels/lib/types.h"
+#include "kernels/lib/arguments.h"
 #include "problem/device_info.h"
 
 namespace moetune::cuda {
@@ -23,11 +24,11 @@ struct Launch {
   /// May start before the launch ahead of it in the stream has ended: it waits by itself
   /// (kernels/ptx/grid_dependency.cuh).
   bool overlaps_predecessor = false;
-  std::vector<char> arguments;  ///< the bytes of the kernel's one parameter
+  alignas(64) std::array<char, sizeof(BothGemmsArguments)> arguments;  ///< the kernel's one parameter; the largest fits
 
   template <class Arguments>
   void set_arguments(const Arguments& value) {
-    arguments.resize(sizeof value);
+    static_assert(sizeof value <= sizeof arguments);
     std::memcpy(arguments.data(), &value, sizeof value);
   }
 };
@@ -59,19 +60,24 @@ class Gpu {
 
   /// Makes this GPU's context the calling thread's.
   void use() const;
+  Context context() const { return context_; }
 
-  /// Compiles and loads. Throws DeviceError with the compiler's reason.
+  /// Compiles and loads. Throws DeviceError with the compiler's reason. A kernel may be asked for with several
+  /// `shared_bytes`, and launched with any of them.
   Function load(const KernelSource& source, const std::string& entry, int shared_bytes = 0);
 
   /// Describes what lies at `address` for copies of boxes from and to shared memory, swizzled over the box's row: 128
   /// or 64 bytes.
   TensorMap tensor_map(DType dtype, DevicePointer address, const TensorShape& shape) const;
 
-  void enqueue(const Launch& launch) const;
+  void enqueue(const Launch& launch) const { enqueue(launch, stream_); }
+  void enqueue(const Launch& launch, Stream stream) const;
   ReadyGraph record(const std::function<void()>& enqueue_all) const;
   void wait() const;
 
-  /// Reads a buffer of at least 256 MB and three times the cache, which leaves none of a workload's lines in it.
+  /// Allocates what flush_cache() reads, before anything is measured: at least 256 MB and three times the cache.
+  void prepare_flush();
+  /// Reads that buffer, which leaves none of a workload's lines in the cache.
   void flush_cache();
 
   /// The elapsed µs of each of `n` calls of `work` (which enqueues on the stream), each after `before`.
@@ -85,6 +91,7 @@ class Gpu {
   Stream stream_ = nullptr;
   std::unique_ptr<KernelCompiler> compiler_;
   std::map<KernelSource, Module> modules_;
+  std::map<Function, int> shared_bytes_;  ///< the most that each was asked for with
   std::unique_ptr<Timers> timers_;
   Buffer flush_buffer_, sink_;
   Launch flush_;

@@ -19,6 +19,11 @@ Buffer::~Buffer() {
   if (address_ != 0) driver_->memory_free(address_);
 }
 
+ContextGuard::~ContextGuard() {
+  Context now = nullptr;
+  if (driver_.context_get_current(&now) == 0 && now != before_) driver_.context_set_current(before_);
+}
+
 ReadyGraph::ReadyGraph(const Driver& driver, Graph graph) : driver_(&driver) {
   const int code = driver.graph_instantiate(&exec_, graph, 0);
   driver.graph_destroy(graph);

@@ -42,6 +42,23 @@ class Buffer {
   std::size_t bytes_ = 0;
 };
 
+/// The calling thread's context, which is made current again when this goes out of scope.
+class ContextGuard {
+ public:
+  explicit ContextGuard(const Driver& driver) : driver_(driver) {
+    driver.check(driver.context_get_current(&before_), "asking for the thread's context");
+  }
+  ContextGuard(const ContextGuard&) = delete;
+  ContextGuard& operator=(const ContextGuard&) = delete;
+  ~ContextGuard();
+
+  Context before() const { return before_; }
+
+ private:
+  const Driver& driver_;
+  Context before_ = nullptr;
+};
+
 /// A recorded sequence of launches, ready to replay.
 class ReadyGraph {
  public:

@@ -26,10 +26,11 @@ bool same(DType dtype, std::uint16_t a, std::uint16_t b) {
 
 /// With all experts here.
 void combine_rows(DType dtype, std::int64_t begin, std::int64_t end, std::int64_t column_begin, std::int64_t column_end,
-                  std::int64_t topk, std::int64_t N2, const std::uint16_t* cache3, std::uint16_t* out) {
+                  std::int64_t topk, std::int64_t N2, const std::uint16_t* cache3, std::uint16_t* out,
+                  std::int64_t out_pitch) {
   const std::vector<std::int32_t> ids(static_cast<std::size_t>(end * topk));
   cpu::combine_rows(dtype, begin, end, column_begin, column_end, topk, N2, ids.data(),
-                    {.local = nullptr, .global = 1, .experts = 1}, cache3, out);
+                    {.local = nullptr, .global = 1, .experts = 1}, cache3, out, out_pitch);
 }
 
 std::vector<std::uint16_t> all_patterns() {
@@ -44,7 +45,7 @@ TEST(CpuRows, LoadsAndStoresEveryPatternUnchanged) {
     const UseInstructionSet use(target);
     for (const DType dtype : kDTypes) {
       std::vector<std::uint16_t> out(in.size());
-      combine_rows(dtype, 0, 1, 0, 65536, 1, 65536, in.data(), out.data());
+      combine_rows(dtype, 0, 1, 0, 65536, 1, 65536, in.data(), out.data(), 65536);
       for (std::size_t i = 0; i < in.size(); ++i)
         ASSERT_TRUE(same(dtype, out[i], in[i])) << std::hex << in[i] << " became " << out[i];
     }
@@ -63,7 +64,7 @@ TEST(CpuRows, RoundsSumsToNearestEven) {
   for (const std::string& target : instruction_sets()) {
     const UseInstructionSet use(target);
     for (const DType dtype : kDTypes) {
-      combine_rows(dtype, 0, 1, 0, kColumns, 2, kColumns, in.data(), out.data());
+      combine_rows(dtype, 0, 1, 0, kColumns, 2, kColumns, in.data(), out.data(), kColumns);
       for (std::int64_t i = 0; i < kColumns; ++i) {
         const std::uint16_t expected = to_bits(dtype, from_bits(dtype, in[i]) + from_bits(dtype, in[kColumns + i]));
         ASSERT_TRUE(same(dtype, out[i], expected)) << std::hex << in[i] << " + " << in[kColumns + i];
@@ -95,7 +96,7 @@ TEST(CpuRows, CombinesOnlyTheGivenPart) {
   for (const std::string& target : instruction_sets()) {
     const UseInstructionSet use(target);
     std::fill(out.begin(), out.end(), std::uint16_t{0xffff});
-    combine_rows(DType::bf16, 1, 4, 8, 48, kTopk, kN2, in.data(), out.data());
+    combine_rows(DType::bf16, 1, 4, 8, 48, kTopk, kN2, in.data(), out.data(), kN2);
     for (std::int64_t m = 0; m < kTokens; ++m)
       for (std::int64_t n = 0; n < kN2; ++n) {
         float sum = 0;
@@ -117,7 +118,7 @@ TEST(CpuRows, CombinesOnlyWhatIsHere) {
     const UseInstructionSet use(target);
     std::vector<std::uint16_t> out(3 * kN2, 0xffff);
     cpu::combine_rows(DType::bf16, 0, 3, 0, kN2, kTopk, kN2, ids.data(),
-                      {.local = local.data(), .global = 3, .experts = 2}, in.data(), out.data());
+                      {.local = local.data(), .global = 3, .experts = 2}, in.data(), out.data(), kN2);
     for (std::int64_t n = 0; n < kN2; ++n) {
       EXPECT_EQ(from_bf16(out[n]), 1);
       EXPECT_EQ(out[kN2 + n], 0);
