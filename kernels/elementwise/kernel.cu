@@ -39,9 +39,17 @@ extern "C" __global__ void activate_and_mul(const __grid_constant__ ActivateArgu
   store(args.out + row * args.columns + column, gate);
 }
 
+/// Where the addends lie.
+enum class Places {
+  rows,    ///< in row order
+  slots,   ///< in slot order; all slots but stray ones have one: read beside what tells whether there is one
+  mapped,  ///< in slot order, and many slots may have none: read after that
+};
+
 /// A thread for each eight output columns of a token; the slots are added in order, so the result is repeatable. Those
-/// without a row are left out.
-extern "C" __global__ void moe_sum(const __grid_constant__ CombineArguments args) {
+/// without an addend are left out.
+template <Places Where>
+__device__ __forceinline__ void sum_over_topk(const CombineArguments& args) {
   const int pieces = args.columns / 8;
   const long long i = blockIdx.x * static_cast<long long>(blockDim.x) + threadIdx.x;
   ptx::grid_dependency_wait();
@@ -49,47 +57,52 @@ extern "C" __global__ void moe_sum(const __grid_constant__ CombineArguments args
   if (i >= args.tokens * pieces) return;
   const long long token = i / pieces;
   const int column = static_cast<int>(i % pieces) * 8;
-  // Without a map all but stray slots have a row: where places are known they are read before that is.
-  const bool reads_all = args.in_slot_order && args.map.local == nullptr;
-  const int* const of_slot = args.slot_rows != nullptr ? args.slot_rows : args.topk_ids;
-  // What a slot that has a row is known to be below. Of experts it is their number, where no map says more.
+  const int* const of_slot = Where == Places::rows || args.slot_rows != nullptr ? args.slot_rows : args.topk_ids;
+  // What is known of a slot that has an addend: its row, or without a map its expert.
   const unsigned end =
-      args.slot_rows != nullptr ? 1u << 31 : static_cast<unsigned>(min(args.map.global, args.map.experts));
-  // Eight loads are under way before the first is added, and all that tells where from before them: with few tokens
-  // their latency is all that this kernel costs.
+      Where == Places::rows || args.slot_rows != nullptr ? 1u << 31 : static_cast<unsigned>(min(args.map.global, args.map.experts));
+  // Eight loads are under way before the first is added: with few tokens their latency is all that this kernel costs.
   constexpr int kBatch = 8;
   Eight sum = {};
   for (int first = 0; first < args.topk; first += kBatch) {
     const long long first_slot = token * args.topk + first;
     int known[kBatch];
 #pragma unroll
-    for (int s = 0; s < kBatch; s++) known[s] = first + s < args.topk ? of_slot[first_slot + s] : -1;
-    uint4 slots[kBatch];
+    for (int s = 0; s < kBatch; s++) {
+      known[s] = first + s < args.topk ? of_slot[first_slot + s] : -1;
+      if (Where == Places::mapped && args.slot_rows == nullptr) known[s] = local_expert(args.map, known[s]);
+    }
+    uint4 addends[kBatch];
 #pragma unroll
-    for (int s = 0; s < kBatch; s++) slots[s] = make_uint4(0, 0, 0, 0);
-    if (reads_all) {
-#pragma unroll
-      for (int s = 0; s < kBatch; s++)
-        if (first + s < args.topk) slots[s] = load(args.in + (first_slot + s) * args.columns + column);
-    } else {
-      if (args.slot_rows == nullptr) {
-#pragma unroll
-        for (int s = 0; s < kBatch; s++) known[s] = local_expert(args.map, known[s]);
-      }
-#pragma unroll
-      for (int s = 0; s < kBatch; s++)
-        if (known[s] >= 0)
-          slots[s] = load(args.in + (args.in_slot_order ? first_slot + s : known[s]) * args.columns + column);
+    for (int s = 0; s < kBatch; s++) {
+      addends[s] = make_uint4(0, 0, 0, 0);
+      const long long at = Where == Places::rows ? known[s] : first_slot + s;
+      if (Where == Places::slots ? first + s < args.topk : known[s] >= 0)
+        addends[s] = load(args.in + at * args.columns + column);
     }
 #pragma unroll
     for (int s = 0; s < kBatch; s++) {
-      if (static_cast<unsigned>(known[s]) >= end) continue;
-      const Eight next = unpack_eight<kType>(slots[s]);
+      // Where all are read, zeros are added rather than nothing: a branch each would cost 14 registers more.
+      if (static_cast<unsigned>(known[s]) >= end) {
+        if constexpr (Where != Places::slots) continue;
+        addends[s] = make_uint4(0, 0, 0, 0);
+      }
+      const Eight next = unpack_eight<kType>(addends[s]);
 #pragma unroll
       for (int k = 0; k < 8; k++) sum.v[k] += next.v[k];
     }
   }
   store(args.out + token * args.out_pitch + column, sum);
+}
+
+extern "C" __global__ void moe_sum(const __grid_constant__ CombineArguments args) {
+  sum_over_topk<Places::rows>(args);
+}
+extern "C" __global__ void moe_sum_of_slots(const __grid_constant__ CombineArguments args) {
+  sum_over_topk<Places::slots>(args);
+}
+extern "C" __global__ void moe_sum_of_mapped_slots(const __grid_constant__ CombineArguments args) {
+  sum_over_topk<Places::mapped>(args);
 }
 
 }  // namespace moetune::elementwise

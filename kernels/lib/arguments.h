@@ -118,7 +118,6 @@ struct ActivateArguments {
 struct CombineArguments {
   const unsigned short* in;
   const int* slot_rows;  ///< [tokens·topk]: slot -> row, -1: none; null where no routing has run: topk_ids tell
-  bool in_slot_order;    ///< `in` has a place for each slot, else for each row
   const int* topk_ids;   ///< [tokens·topk]
   ExpertMap map;         ///< of the experts in topk_ids
   unsigned short* out;

@@ -64,7 +64,10 @@ __device__ __forceinline__ bool find_tile(const GemmArguments& args, Tile& tile)
   const int index = blockIdx.x;
   if (index >= row_tiles * column_tiles) return false;
   tile = tile_at<kTileShape>(args, tile_entry<kTileShape>(args, index, column_tiles), index, column_tiles);
-  if (kTokenTiles && tile.expert < 0) return false;
+  if constexpr (kTokenTiles) {
+    if (tile.expert < 0) return false;
+    tile.rows = 1;  // known to the compiler
+  }
   // The last column tile is moved left until it ends with the output: it computes some columns again, to the same bits,
   // and the copies of weights need no bounds.
   if constexpr (!kNarrow) tile.column = min(tile.column, args.out_columns - kOutColumns);

@@ -123,7 +123,11 @@ LaunchPlan::LaunchPlan(Gpu& gpu, const Problem& problem, const PipelineConfig& c
     gemm.function = gpu.load(gemm.plan.source, gemm.plan.entry, gemm.shared_bytes);
   }
   if (impl_ == Impl::three_kernel) activate_ = gpu.load(elementwise_source(problem), "activate_and_mul");
-  if (!gemms_.back().plan.fuses_combine) sum_ = gpu.load(elementwise_source(problem), "moe_sum");
+  if (!gemms_.back().plan.fuses_combine) {
+    const bool in_row_order = !token_tiles_ && gemms_.back().plan.row_order;
+    sum_ = gpu.load(elementwise_source(problem), in_row_order ? "moe_sum" : "moe_sum_of_slots");
+    sum_of_mapped_ = in_row_order ? sum_ : gpu.load(elementwise_source(problem), "moe_sum_of_mapped_slots");
+  }
 }
 
 void LaunchPlan::visit(std::int64_t M, const Addresses& at, const Visit& launch) const {
@@ -381,10 +385,12 @@ void LaunchPlan::visit_combine(const Call& call) const {
   // Few tokens: small blocks, so that the loads are spread over many SMs.
   const std::int64_t pieces = call.M * problem_.N2 / 8;
   const unsigned threads = pieces < 64 * 1024 ? 64 : kElementwiseThreads;
-  Launch launch{.function = sum_, .grid = blocks_for(pieces, threads), .block = threads, .overlaps_predecessor = true};
+  Launch launch{.function = call.at.expert_map == 0 ? sum_ : sum_of_mapped_,
+                .grid = blocks_for(pieces, threads),
+                .block = threads,
+                .overlaps_predecessor = true};
   launch.set_arguments(CombineArguments{.in = as<const unsigned short>(call.at.cache3),
                                         .slot_rows = token_tiles_ ? nullptr : as<const int>(call.at.slot_rows),
-                                        .in_slot_order = token_tiles_ || !gemms_.back().plan.row_order,
                                         .topk_ids = as<const int>(call.at.topk_ids),
                                         .map = expert_map(call.at),
                                         .out = as<unsigned short>(call.at.out),

@@ -108,7 +108,7 @@ class LaunchPlan {
   Impl impl_;
   bool token_tiles_;
   std::vector<Gemm> gemms_;  ///< in order
-  Function count_experts_ = nullptr, align_ = nullptr, activate_ = nullptr, sum_ = nullptr;
+  Function count_experts_ = nullptr, align_ = nullptr, activate_ = nullptr, sum_ = nullptr, sum_of_mapped_ = nullptr;
 };
 
 }  // namespace moetune::cuda

@@ -19,20 +19,19 @@ __all__ = ["MoeArgumentError", "MoeError", "MoeUnsupported", "Support", "check_t
            "fused_experts_impl", "in_place_of", "merged_fused_experts_impl", "supports", "uninterleave"]
 __version__ = _library.library.moe_version().decode()
 
-_tensors = None  # the module of that name, once there are tensors
+_torch = None  # the module _tensors, once there are tensors
 if "torch" in sys.modules:
-    from . import _tensors
+    from . import _tensors as _torch
 
 
 def _kind_of(hidden_states):
-    global _tensors
-    if _tensors is not None and _tensors.is_mine(hidden_states):
-        return _tensors
+    global _torch
+    if _torch is not None and _torch.is_mine(hidden_states):
+        return _torch
     if type(hidden_states).__module__.partition(".")[0] == "torch" or "torch" in sys.modules and isinstance(
             hidden_states, sys.modules["torch"].Tensor):
-        from . import _tensors as tensors
-        _tensors = tensors
-        return tensors
+        from . import _tensors as _torch
+        return _torch
     from . import _arrays
     if not _arrays.is_mine(hidden_states):
         raise MoeArgumentError(f"hidden_states is a {type(hidden_states).__name__} and should be a torch.Tensor or a "
@@ -51,7 +50,7 @@ def _compute(three_kernel, hidden_states, w1, w2, topk_weights, topk_ids, b1, b2
     b1, b2 = b1 if w1_bias is None else w1_bias, b2 if w2_bias is None else w2_bias
     kind = _kind_of(hidden_states)
     activation = getattr(activation, "value", activation)
-    if kind is _tensors and kind.is_compiling():
+    if kind is _torch and kind.is_compiling():
         op = kind.inplace_fused_experts if inplace else kind.fused_experts
         out = op(hidden_states, w1, w2, topk_weights, topk_ids, b1, b2, activation, apply_router_weight_on_input,
                  global_num_experts, expert_map, three_kernel)
