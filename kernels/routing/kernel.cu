@@ -27,9 +27,18 @@ __device__ __forceinline__ void for_each(const int* from, int begin, int end, in
   }
 }
 
+/// The expert here. Kernels without a map are apart: where caches are cold, each instruction more has to be fetched.
+template <bool Mapped>
+__device__ __forceinline__ int expert_of(const RouteArguments& args, int id) {
+  if constexpr (Mapped)
+    return local_expert(args.map, id);
+  else
+    return static_cast<unsigned>(id) < static_cast<unsigned>(args.map.experts) ? id : -1;
+}
+
 /// block_counts[block, expert] = slots of the expert in this block's share. Shared memory: experts ints.
-extern "C" __global__ void count_experts(const __grid_constant__ RouteArguments args) {
-  extern __shared__ int counts[];
+template <bool Mapped>
+__device__ __forceinline__ void count_share(const RouteArguments& args, int* counts) {
   const int E = args.map.experts;
   for (int e = threadIdx.x; e < E; e += blockDim.x) counts[e] = 0;
   __syncthreads();
@@ -37,12 +46,20 @@ extern "C" __global__ void count_experts(const __grid_constant__ RouteArguments 
   ptx::grid_dependency_launch();
   const int begin = blockIdx.x * args.slots_per_block, end = min(begin + args.slots_per_block, args.slots);
   for_each(
-      args.topk_ids, begin + threadIdx.x, end, blockDim.x, [&](int id) { return local_expert(args.map, id); },
+      args.topk_ids, begin + threadIdx.x, end, blockDim.x, [&](int id) { return expert_of<Mapped>(args, id); },
       [&](int, int e) {
         if (e >= 0) atomicAdd(&counts[e], 1);
       });
   __syncthreads();
   for (int e = threadIdx.x; e < E; e += blockDim.x) args.block_counts[blockIdx.x * E + e] = counts[e];
+}
+extern "C" __global__ void count_experts(const __grid_constant__ RouteArguments args) {
+  extern __shared__ int memory[];
+  count_share<false>(args, memory);
+}
+extern "C" __global__ void count_mapped_experts(const __grid_constant__ RouteArguments args) {
+  extern __shared__ int memory[];
+  count_share<true>(args, memory);
 }
 
 /// Exclusive prefix sums over the experts by one warp: out[e] = sum of value(0…e-1), out[experts] = the total. Each
@@ -85,12 +102,13 @@ struct Experts {
 };
 
 /// totals, and in next_row the slots before this block's share.
+template <bool Mapped>
 __device__ __forceinline__ void count(const RouteArguments& args, const Experts& experts) {
   const int E = args.map.experts, blocks = gridDim.x, block = blockIdx.x;
   if (args.block_counts == nullptr) {
     const int begin = block * args.slots_per_block;
     for_each(
-        args.topk_ids, threadIdx.x, args.slots, blockDim.x, [&](int id) { return local_expert(args.map, id); },
+        args.topk_ids, threadIdx.x, args.slots, blockDim.x, [&](int id) { return expert_of<Mapped>(args, id); },
         [&](int slot, int e) {
           if (e < 0) return;
           atomicAdd(&experts.totals[e], 1);
@@ -108,12 +126,13 @@ __device__ __forceinline__ void count(const RouteArguments& args, const Experts&
 }
 
 /// 32 slots for each warp at a time, until the share is done.
+template <bool Mapped>
 __device__ __forceinline__ void place_slots(const RouteArguments& args, const Experts& experts) {
   const int E = args.map.experts, warps = blockDim.x / 32, warp = threadIdx.x / 32;
   const int begin = blockIdx.x * args.slots_per_block, end = min(begin + args.slots_per_block, args.slots);
   for (int first = begin; first < end; first += blockDim.x) {
     const int slot = first + static_cast<int>(threadIdx.x);
-    const int expert = slot < end ? local_expert(args.map, args.topk_ids[slot]) : -1;
+    const int expert = slot < end ? expert_of<Mapped>(args, args.topk_ids[slot]) : -1;
     const float weight = slot < end ? args.topk_weights[slot] : 0.0f;
     const bool present = expert >= 0;
     const unsigned peers = __match_any_sync(~0u, expert);
@@ -171,8 +190,8 @@ __device__ __forceinline__ void write_tables(const RouteArguments& args, const E
 }
 
 /// At least 96 threads. Shared memory: (warps + 2)·experts + 3·(experts + 1) ints.
-extern "C" __global__ void moe_align_block_size(const __grid_constant__ RouteArguments args) {
-  extern __shared__ int memory[];
+template <bool Mapped>
+__device__ __forceinline__ void align(const RouteArguments& args, int* memory) {
   const int E = args.map.experts, warps = blockDim.x / 32, warp = threadIdx.x / 32;
   const Experts experts(memory, E);
   for (int i = threadIdx.x; i < (warps + 2) * E + 3 * (E + 1); i += blockDim.x) memory[i] = 0;
@@ -181,7 +200,7 @@ extern "C" __global__ void moe_align_block_size(const __grid_constant__ RouteArg
   ptx::grid_dependency_launch();
   for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < args.zero_count; i += gridDim.x * blockDim.x)
     args.zeros[i] = 0;
-  count(args, experts);
+  count<Mapped>(args, experts);
   __syncthreads();
   if (warp == 0) {
     scan_experts(E, experts.offsets, [&](int e) { return experts.totals[e]; });
@@ -194,8 +213,16 @@ extern "C" __global__ void moe_align_block_size(const __grid_constant__ RouteArg
       scan_experts(E, experts.tile_offsets + t * (E + 1),
                    [&](int e) { return (experts.totals[e] + block_m - 1) / block_m; });
   __syncthreads();
-  place_slots(args, experts);
+  place_slots<Mapped>(args, experts);
   write_tables(args, experts);
+}
+extern "C" __global__ void moe_align_block_size(const __grid_constant__ RouteArguments args) {
+  extern __shared__ int memory[];
+  align<false>(args, memory);
+}
+extern "C" __global__ void moe_align_mapped_block_size(const __grid_constant__ RouteArguments args) {
+  extern __shared__ int memory[];
+  align<true>(args, memory);
 }
 
 }  // namespace moetune::routing

@@ -107,9 +107,11 @@ KernelSource elementwise_source(const Problem& problem) {
 LaunchPlan::LaunchPlan(Gpu& gpu, const Problem& problem, const PipelineConfig& config)
     : gpu_(gpu), problem_(problem), impl_(config.impl), token_tiles_(uses_token_tiles(problem)) {
   if (!token_tiles_) {
-    count_experts_ = gpu.load(routing_source(), "count_experts");
-    align_ =
-        gpu.load(routing_source(), "moe_align_block_size", align_shared_bytes(most_route_warps(problem.E), problem.E));
+    const int bytes = align_shared_bytes(most_route_warps(problem.E), problem.E);
+    route_ = {.count_experts = gpu.load(routing_source(), "count_experts"),
+              .align = gpu.load(routing_source(), "moe_align_block_size", bytes)};
+    route_mapped_ = {.count_experts = gpu.load(routing_source(), "count_mapped_experts"),
+                     .align = gpu.load(routing_source(), "moe_align_mapped_block_size", bytes)};
   }
   for (const Stage stage : tunable_stages_of(impl_)) {
     const StageConfig& chosen = config.stages.at(stage);
@@ -212,16 +214,17 @@ void LaunchPlan::visit_route(const Call& call) const {
     arguments.tables[t] = {
         .block_m = gemm.plan.block_m, .tiles = as<RowTile>(at.tiles[t]), .count = as<int>(at.tile_counts) + t};
   }
+  const RouteKernels& kernels = at.expert_map == 0 ? route_ : route_mapped_;
   Launch launch{.grid = static_cast<unsigned>(shape.blocks), .block = static_cast<unsigned>(32 * shape.warps)};
   launch.set_arguments(arguments);
   launch.overlaps_predecessor = true;  // every kernel of the pipelines waits by itself
   if (shape.counts_first) {
-    launch.function = count_experts_;
+    launch.function = kernels.count_experts;
     launch.shared_bytes = static_cast<unsigned>(shape.count_shared_bytes);
     call.launch(Stage::route, launch);
     launch.overlaps_predecessor = true;  // whatever the visitor made of it
   }
-  launch.function = align_;
+  launch.function = kernels.align;
   launch.shared_bytes = static_cast<unsigned>(shape.align_shared_bytes);
   call.launch(Stage::route, launch);
 }

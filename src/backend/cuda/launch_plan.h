@@ -83,6 +83,9 @@ class LaunchPlan {
     int shared_bytes = 0;
     std::uint64_t maps = 0, second_maps = 0;  ///< keys of tensor maps; second: of the second GEMM in the same kernel
   };
+  struct RouteKernels {
+    Function count_experts = nullptr, align = nullptr;
+  };
   struct Call {  ///< what all launches of a call share
     std::int64_t M, slots;
     const Addresses& at;
@@ -108,7 +111,8 @@ class LaunchPlan {
   Impl impl_;
   bool token_tiles_;
   std::vector<Gemm> gemms_;  ///< in order
-  Function count_experts_ = nullptr, align_ = nullptr, activate_ = nullptr, sum_ = nullptr, sum_of_mapped_ = nullptr;
+  RouteKernels route_, route_mapped_;
+  Function activate_ = nullptr, sum_ = nullptr, sum_of_mapped_ = nullptr;
 };
 
 }  // namespace moetune::cuda
