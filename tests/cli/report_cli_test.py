@@ -10,7 +10,7 @@ import xml.etree.ElementTree as xml
 from moetune import CliTest, main
 
 COLUMNS = ("model,M,K,N1,N2,E,topk,dtype,activation,bias,routing,impl,engine,median_us,ci_low_us,ci_high_us,roofline_us,"
-           "roofline_fraction,ceiling,tflops,gbps,verified,burst_us")
+           "roofline_fraction,ceiling,tflops,gbps,verified,burst_us,ep_ranks,ep_rank")
 
 
 class Report(CliTest):
