@@ -15,7 +15,7 @@
 namespace moetune {
 namespace {
 
-constexpr const char* kDefaultM = "16384";  // what merged_moe_kernel plans for
+constexpr const char* kMostTokens = "16384";  // what merged_moe_kernel plans for
 
 class PrebuildCommand final : public Command {
  public:
@@ -32,7 +32,7 @@ class PrebuildCommand final : public Command {
   }
 
   int run(const Session&) override {
-    if (problems_.M.empty() && !problems_.models.empty()) problems_.M = kDefaultM;
+    if (problems_.M.empty() && !problems_.models.empty()) problems_.M = kMostTokens;
     Context context(device_, configs_);
     for (const Problem& problem : largest(problems_.problems("prebuild")))
       for (const std::span<const Impl> impls : wanted_impls()) {
