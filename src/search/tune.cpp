@@ -22,8 +22,9 @@ constexpr std::size_t kLeaders = 3;       // of each stage, to be joined
 constexpr std::size_t kJoins = 4;         // of an implementation, in the finals
 constexpr std::size_t kPrepareAhead = 8;  // first guesses of each stage, compiled while the references are computed
 
-constexpr double kLeastTrials = 8;  // that a stage gets time for …
-constexpr double kOverrun = 0.25;   // … though it be more than there is, by this share of all
+constexpr double kLeastTrials = 8;   // that a stage gets time for …
+constexpr double kMostSearch = 0.8;  // … up to this share of the seconds …
+constexpr double kOverrun = 0.1;     // … or for this share of them, whatever is left
 
 /// A search of 28 problems on an H200 from an empty kernel cache took 0.066 s a trial (4337 trials in 285 s,
 /// compilation, references and finals included), others 0.03 to 0.06 s. Where a pipeline takes long, so does a trial:
@@ -248,12 +249,12 @@ class Tuning {
       const double now = bench_->now();
       std::optional<double> deadline;
       if (limits_.has_deadline()) {
-        const double end = start_s_ + limits_.seconds;
         const double share = (start_s_ + kSearchShare * limits_.seconds - now) / static_cast<double>(stages_left);
-        // Whatever the stages before it took: the best of the engine's first guesses is worth more than long finals, and
-        // than keeping to the second.
-        const double least =
-            std::min(kLeastTrials * trial_seconds(problem_, options_.ceilings), end + kOverrun * limits_.seconds - now);
+        // Whatever the stages before it took: the best of the engine's first guesses is worth more than long finals,
+        // and than keeping to the second, but finals of two rounds choose nothing.
+        const double before_finals = start_s_ + kMostSearch * limits_.seconds - now;
+        const double least = std::min(kLeastTrials * trial_seconds(problem_, options_.ceilings),
+                                      std::max(before_finals, kOverrun * limits_.seconds));
         deadline = now + std::max({share, least, 0.0});
       }
       const std::optional<std::size_t> limit = limits_.trials_of(space.configs.size(), trials, stages_left);
