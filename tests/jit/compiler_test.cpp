@@ -186,7 +186,8 @@ void expect_registers(const std::vector<HopperKernel>& kernels) {
     }
 }
 
-/// Both engines × stage × dtype × activation, bias and routing weight; the configs take turns.
+/// Both engines × stage × activation, bias and routing weight, of one dtype all and of the other every second; the
+/// configs take turns.
 TEST_F(Compiler, EveryHopperKernelCompilesWithoutSpills) {
   const std::vector<Config> wgmma{
       wgmma_config(128, 256, 64, 4, 2),
@@ -212,7 +213,8 @@ TEST_F(Compiler, EveryHopperKernelCompilesWithoutSpills) {
   std::vector<HopperKernel> kernels;
   std::size_t turn = 0;
   for (const DType dtype : {DType::bf16, DType::fp16})
-    for (const Variety& variety : varieties) {
+    for (std::size_t v = 0; v < std::size(varieties); v += dtype == DType::bf16 ? 1 : 2) {
+      const Variety& variety = varieties[v];
       const Problem problem{.M = 64,
                             .K = 256,
                             .N1 = 512,
