@@ -9,7 +9,7 @@ constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 }  // namespace
 
-Memory::Memory(std::size_t bytes) {
+AlignedMemory::AlignedMemory(std::size_t bytes) {
   if (bytes == 0) return;
   const bool large = bytes >= kHugePage;
   const std::align_val_t alignment{large ? kHugePage : 64};

@@ -10,10 +10,10 @@ namespace moetune {
 
 /// Uninitialised memory, aligned to cache lines; large ones to huge pages, which the kernel is asked for: with 4 kB
 /// pages streaming the weights of a large model misses the TLB all the time.
-class Memory {
+class AlignedMemory {
  public:
-  Memory() = default;
-  explicit Memory(std::size_t bytes);
+  AlignedMemory() = default;
+  explicit AlignedMemory(std::size_t bytes);
   void* get() const { return data_.get(); }
 
  private:
@@ -37,7 +37,7 @@ class Buffer {
   std::int64_t size() const { return size_; }
 
  private:
-  Memory memory_;
+  AlignedMemory memory_;
   std::int64_t size_ = 0;
 };
 
