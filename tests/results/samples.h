@@ -98,6 +98,14 @@ inline Best sample_best(Impl impl = Impl::merged, double median_us = 160) {
   return best;
 }
 
+/// Whose configs its device can run.
+inline Best legal_best(std::int64_t M = 16) {
+  Best best = sample_best(Impl::three_kernel);
+  best.problem.M = M;
+  for (auto& [stage, config] : best.config.stages) config.config = sample_config(16);
+  return best;
+}
+
 inline Environment sample_environment() {
   return {.build = {.version = "0.1.0", .git_revision = "0123456789ab", .compiler = "GNU 12.2.0 Release",
                     .kernels = {{"mma", "0123456789abcdef"}}},

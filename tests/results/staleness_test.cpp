@@ -11,13 +11,6 @@ namespace {
 
 using Reasons = std::vector<std::string>;
 
-Best legal_best(std::int64_t M = 16) {
-  Best best = sample_best(Impl::three_kernel);
-  best.problem.M = M;
-  for (auto& [stage, config] : best.config.stages) config.config = sample_config(16);
-  return best;
-}
-
 Reasons reasons_after(const std::function<void(Environment&)>& change) {
   Environment now = sample_environment();
   change(now);
