@@ -109,6 +109,24 @@ class Computes(unittest.TestCase):
         self.expect({**call, "topk_ids": call["topk_ids"].astype(np.int64)})
         self.expect({**call, "topk_weights": np.asfortranarray(call["topk_weights"])})
 
+    def test_a_call_like_one_before_may_differ_in_what_was_not_kept(self):
+        call = inputs(M=9)
+        right = self.expect(call)
+        for name in ("hidden_states", "topk_weights", "topk_ids"):
+            array = call[name]
+            bytes_ = np.empty(array.nbytes + 32, np.uint8)
+            start = -bytes_.ctypes.data % 16 + array.itemsize  # the same shape and strides at an address that is not aligned
+            moved = bytes_[start:start + array.nbytes].view(array.dtype).reshape(array.shape)
+            moved[...] = array
+            np.testing.assert_array_equal(moe.merged_fused_experts_impl(**{**call, name: moved}), right)
+        with self.assertRaisesRegex(moe.MoeArgumentError, "w2 is a list"):
+            moe.merged_fused_experts_impl(**{**call, "w2": [1]})
+        with self.assertRaisesRegex(moe.MoeArgumentError, "w2 is a list"):  # nor is that kept
+            moe.merged_fused_experts_impl(**{**call, "w2": [1]})
+        with self.assertRaisesRegex(moe.MoeUnsupported, "activation is 'relu'"):
+            moe.merged_fused_experts_impl(**call, activation="relu")
+        np.testing.assert_array_equal(self.expect(call, inplace=False), right)
+
     def test_expert_map(self):
         call, ids = inputs(E=12), inputs(E=12)["topk_ids"]
         here = np.array([4, 9, 2], np.int32)  # of twelve experts, in this order

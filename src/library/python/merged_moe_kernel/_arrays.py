@@ -11,6 +11,11 @@ def is_mine(value):
     return isinstance(value, np.ndarray)
 
 
+def signature(*arrays):
+    """All that a call's checks look at."""
+    return tuple([None if array is None else (array.shape, array.strides, array.dtype) for array in arrays])
+
+
 def place(array):
     return "cpu"
 
@@ -51,4 +56,4 @@ def workspace(like, size):
 
 
 def stream(array):
-    return None
+    return 0

@@ -1,9 +1,9 @@
 """Checks of what a call is given, and the call. `kind` is the module that knows the arrays: _arrays or _tensors."""
 
-import ctypes
+import typing
 
 from . import _library
-from ._library import Arguments, MoeArgumentError, MoeUnsupported
+from ._library import MoeArgumentError, MoeUnsupported
 
 # Of vLLM's activations, those that are computed. Its "swigluoai" has gate and up rows of w1 by turns.
 ACTIVATIONS = {"silu": 0, "gelu": 1, "gelu_tanh": 2, "gelu_pytorch_tanh": 2, "swigluoai_uninterleave": 3}
@@ -88,28 +88,36 @@ def device_name(place):
     return place if isinstance(place, str) else f"cuda:{place}"
 
 
-def _rows(kind, array):
-    """The array, or a copy where its rows are not as the kernels take them, and the stride of its rows."""
+def _takes_rows(kind, array):
+    """Whether the kernels take the array's rows where they are, given an address that suits them."""
     stride, step = kind.strides(array)
-    if array.shape[0] == 1:
-        stride = array.shape[1]
-    if step != 1 or stride % 8 != 0 or stride < array.shape[1] or kind.address(array) % 16 != 0:
-        return kind.contiguous(array), array.shape[1]
-    return array, stride
+    return step == 1 and (array.shape[0] == 1 or stride % 8 == 0 and stride >= array.shape[1])
 
 
-def run(kind, hidden_states, w1, w2, topk_weights, topk_ids, b1, b2, activation, apply_router_weight_on_input,
-        global_num_experts, expert_map, three_kernel, out, check_ids=False):
-    """The output [M, N2]; in `out` where one is given."""
+def _stride(kind, array):
+    return kind.strides(array)[0] if array.shape[0] > 1 else array.shape[1]
+
+
+class _Prepared(typing.NamedTuple):
+    """What calls of one signature have in common: it takes longer to find out than to launch the kernels."""
+    plan: int
+    workspace_size: int
+    M: int
+    out_shape: tuple
+    as_given: bool  # no copies are needed: strides and dtypes are those of the kernels
+    hidden_stride: int
+    out_stride: int
+
+
+def _prepare(kind, hidden_states, w1, w2, topk_weights, topk_ids, b1, b2, activation, apply_router_weight_on_input,
+             global_num_experts, expert_map, three_kernel, inplace):
     check(kind, hidden_states, w1, w2, topk_weights, topk_ids, b1, b2, expert_map, global_num_experts)
-    M = hidden_states.shape[0]
-    if out is None:
-        out = kind.empty(hidden_states, (M, w2.shape[1]))
-    elif tuple(out.shape) != (M, w2.shape[1]):
-        raise MoeArgumentError(f"inplace: hidden_states has {out.shape[1]} columns and the output {w2.shape[1]}")
+    M, N2 = hidden_states.shape[0], w2.shape[1]
+    if inplace and hidden_states.shape[1] != N2:
+        raise MoeArgumentError(f"inplace: hidden_states has {hidden_states.shape[1]} columns and the output {N2}")
     place = kind.place(hidden_states)
     impl = _library.THREE_KERNEL if three_kernel else _library.MERGED
-    key = (place, w1.shape, w2.shape[1], topk_ids.shape[1], hidden_states.dtype, activation, b1 is None, b2 is None,
+    key = (place, w1.shape, N2, topk_ids.shape[1], hidden_states.dtype, activation, b1 is None, b2 is None,
            apply_router_weight_on_input, impl, None if expert_map is None else expert_map.shape)
     plan = _library.loaded.known_plan(key, M)
     if plan is None:
@@ -117,24 +125,53 @@ def run(kind, hidden_states, w1, w2, topk_weights, topk_ids, b1, b2, activation,
             key, max(M, 1), device_name(place),
             fields(kind, hidden_states, w1, w2, topk_ids, b1, b2, activation_code(activation),
                    apply_router_weight_on_input, expert_map, impl))
+    as_given = (_takes_rows(kind, hidden_states) and topk_ids.dtype == kind.int32 and kind.is_contiguous(topk_ids)
+                and kind.is_contiguous(topk_weights))
+    hidden_stride = _stride(kind, hidden_states)
+    return _Prepared(plan.handle.value, plan.workspace_size(max(M, 1)), M, (M, N2), as_given, hidden_stride,
+                     hidden_stride if inplace else N2)
+
+
+def _rows(kind, array):
+    """The array, or a copy where its rows are not as the kernels take them."""
+    return array if _takes_rows(kind, array) and kind.address(array) % 16 == 0 else kind.contiguous(array)
+
+
+def run(kind, hidden_states, w1, w2, topk_weights, topk_ids, b1, b2, activation, apply_router_weight_on_input,
+        global_num_experts, expert_map, three_kernel, out, check_ids=False):
+    """The output [M, N2]; in `out`, which is hidden_states, where it is given."""
+    prepared_calls, address = _library.loaded.prepared, kind.address
+    try:
+        signature = (kind.signature(hidden_states, w1, w2, topk_weights, topk_ids, b1, b2, expert_map), activation,
+                     apply_router_weight_on_input, global_num_experts, three_kernel, out is None)
+        prepared = prepared_calls.get(signature)
+    except AttributeError:  # one of them is no array of this kind, as the check is going to say
+        signature = prepared = None
+    if prepared is None:
+        prepared = _prepare(kind, hidden_states, w1, w2, topk_weights, topk_ids, b1, b2, activation,
+                            apply_router_weight_on_input, global_num_experts, expert_map, three_kernel, out is not None)
+        if len(prepared_calls) >= 4096:  # one for each M, of about 2 KiB
+            prepared_calls.clear()
+        if signature is not None:
+            prepared_calls[signature] = prepared
+    plan, workspace_size, M, out_shape, as_given, hidden_stride, out_stride = prepared
+    if out is None:
+        out = kind.empty(hidden_states, out_shape)
     if M == 0:
         return out
-    hidden, hidden_stride = _rows(kind, hidden_states)
-    if topk_ids.dtype != kind.int32:
-        topk_ids = kind.to_int32(topk_ids)
-    if not kind.is_contiguous(topk_ids) or kind.address(topk_ids) % 16 != 0:
-        topk_ids = kind.contiguous(topk_ids)
-    if not kind.is_contiguous(topk_weights) or kind.address(topk_weights) % 16 != 0:
-        topk_weights = kind.contiguous(topk_weights)
-    target, out_stride = _rows(kind, out)
-    size = plan.workspace_size(M)
-    workspace = kind.workspace(hidden_states, size)
-    address = kind.address
-    _library.check(_library.moe_run(plan.handle, ctypes.byref(Arguments(
-        _library.ARGUMENTS_SIZE, M, address(hidden), hidden_stride, address(w1), address(w2),
-        None if b1 is None else address(b1), None if b2 is None else address(b2), address(topk_weights),
-        address(topk_ids), None if expert_map is None else address(expert_map), address(target), out_stride,
-        address(workspace), size, kind.stream(hidden_states), _library.CHECK_IDS if check_ids else 0))))
+    target = out
+    if not as_given or (address(hidden_states) | address(topk_weights) | address(topk_ids) | address(out)) & 15:
+        hidden_states, target = _rows(kind, hidden_states), _rows(kind, out)
+        hidden_stride, out_stride = _stride(kind, hidden_states), _stride(kind, target)
+        topk_ids = topk_ids if topk_ids.dtype == kind.int32 else kind.to_int32(topk_ids)
+        topk_ids, topk_weights = (each if kind.is_contiguous(each) and address(each) % 16 == 0 else kind.contiguous(each)
+                                  for each in (topk_ids, topk_weights))
+    workspace = kind.workspace(hidden_states, workspace_size)
+    _library.check(_library.moe_run(plan, _library.pack_arguments(
+        _library.ARGUMENTS_SIZE, M, address(hidden_states), hidden_stride, address(w1), address(w2),
+        0 if b1 is None else address(b1), 0 if b2 is None else address(b2), address(topk_weights), address(topk_ids),
+        0 if expert_map is None else address(expert_map), address(target), out_stride, address(workspace), workspace_size,
+        kind.stream(hidden_states), _library.CHECK_IDS if check_ids else 0)))
     if target is not out:
         out[...] = target
     return out
