@@ -13,6 +13,7 @@
 #include "cli/output.h"
 #include "cli/verified_workload.h"
 #include "measure/clock_readings.h"
+#include "measure/sampler.h"
 #include "problem/work.h"
 #include "results/best_file.h"
 #include "results/journal.h"
@@ -165,6 +166,8 @@ class Runner {
   std::optional<VerifiedWorkload> loaded_;  // of current_
   std::unique_ptr<Pipeline> pipeline_;
   std::optional<Verification> verified_;
+  using Measured = std::pair<const Timed*, std::optional<Stage>>;
+  Measured settled_ = {};  // what the device is at the lasting clocks of
   int exit_code_ = 0;
 };
 
@@ -207,8 +210,17 @@ void Runner::run(benchmark::State& state, Timed& timed, std::optional<Stage> sta
       if (const auto run = pipeline.run(); !run) return skip_failure(run.failure());
     }
     const int draws = draws_of(job);
-    constexpr int kBatch = 8;  // samples per call: calls have a cost of their own
-    const int batch = static_cast<int>(std::clamp<benchmark::IterationCount>(state.max_iterations, 1, kBatch));
+    // A call for each draw: in the pauses between calls a GPU that met its power limit recovers.
+    constexpr benchmark::IterationCount kMostAtOnce = 1000;
+    const int batch = static_cast<int>(
+        std::clamp<benchmark::IterationCount>((state.max_iterations + draws - 1) / draws, 1, kMostAtOnce));
+    const Measured next{&timed, stage};
+    if (settled_ != next) {
+      if (const auto failure = load_for(device_.settle_seconds(), {.pipeline = ready.result.value(), .stage = stage},
+                                        {.timing = job.timing}))
+        return skip_failure(*failure);
+      settled_ = next;
+    }
     while (state.KeepRunningBatch(batch)) {
       if (draws > 1) {
         loaded_->workload().reroute(static_cast<int>(kept.size()) % draws);

@@ -85,6 +85,13 @@ class Runner {
     return seen < rounds || summary_.n < rule_.min_samples || !has_interval();
   }
 
+  std::optional<Failure> load_alone(double seconds) {
+    const Pipeline* last_run = nullptr;
+    take(1, last_run);
+    load(seconds - spent_s_, last_run);
+    return failure_;
+  }
+
   bool is_over() const { return failure_ || !stopped_by_.empty(); }
 
   void end(std::string_view why) {
@@ -279,6 +286,12 @@ std::vector<Result<Measurement>> sample(std::span<const Candidate> candidates, i
     results.push_back(runner.result());
   }
   return results;
+}
+
+std::optional<Failure> load_for(double seconds, const Candidate& candidate, const SamplingContext& context) {
+  if (seconds <= 0) return {};
+  const SamplingRule rule;
+  return Runner(candidate, rule, context).load_alone(seconds);
 }
 
 }  // namespace moetune

@@ -93,4 +93,8 @@ struct SamplingContext {
 std::vector<Result<Measurement>> sample(std::span<const Candidate> candidates, int rounds, const SamplingRule& rule,
                                         const SamplingContext& context);
 
+/// Runs it for about so many seconds, untimed, so that what comes next without a pause is sampled under lasting load.
+/// The failure it met, if any.
+std::optional<Failure> load_for(double seconds, const Candidate& candidate, const SamplingContext& context);
+
 }  // namespace moetune

@@ -288,6 +288,23 @@ TEST(Sample, TheLeadInComesBeforeTheFirstRound) {
   EXPECT_LT(sample(two, 9, finals(), context)[0].value().round_medians().front(), 1.05 * 1000);
 }
 
+TEST(LoadFor, BringsTheDeviceToTheClocksOfLastingLoad) {
+  Loaded loaded(throttled(gate_times({980})));
+  const std::vector<Candidate> one = candidates(loaded, 1);
+  const SamplingContext context{.timing = {}, .clock = loaded.clock(), .rest = loaded.rest()};
+  Pipeline& pipeline = one[0].pipeline.pipeline();
+  loaded.device.rest(10);
+  EXPECT_LT(pipeline.time(1, {}).value().front(), 1.01 * 1000);
+  const double start = loaded.device.seconds();
+  EXPECT_FALSE(load_for(0.2, one[0], context));
+  EXPECT_NEAR(loaded.device.seconds() - start, 0.2, 0.02);
+  EXPECT_DOUBLE_EQ(pipeline.time(1, {}).value().front(), 1.15 * 1000);
+
+  const std::size_t before = loaded.device.visits().size();
+  EXPECT_FALSE(load_for(0, one[0], context));
+  EXPECT_EQ(loaded.device.visits().size(), before);
+}
+
 TEST(Sample, BurstsFollowRests) {
   Loaded loaded(throttled(gate_times({980, 14980})));
   const std::vector<Candidate> two = candidates(loaded, 2);
