@@ -1,7 +1,7 @@
 // Which tile of a grouped GEMM comes when.
 #pragma once
 
-#include "kernels/lib/arguments.h"
+#include "kernels/lib/gemm_settings.cuh"
 
 namespace moetune {
 
@@ -23,7 +23,7 @@ struct TileShape {
 template <TileShape Shape>
 __device__ __forceinline__ RowTile tile_entry(const GemmArguments& args, int index, int column_tiles) {
   if constexpr (Shape.token_tiles) {
-    return {.expert = local_expert(args.map, args.topk_ids[index / column_tiles]), .row = 0, .rows = 0, .first = 0};
+    return {.expert = chosen_expert(args.map, args.topk_ids[index / column_tiles]), .row = 0, .rows = 0, .first = 0};
   } else {
     return args.tiles[index / column_tiles];
   }

@@ -66,7 +66,7 @@ class Combiner {
 
   /// Where a slot's row lies in the output; -1 where it has none.
   __device__ __forceinline__ int row_of(int slot) const {
-    if constexpr (kTokenTiles) return local_expert(args_.map, args_.topk_ids[slot]) < 0 ? -1 : slot;
+    if constexpr (kTokenTiles) return chosen_expert(args_.map, args_.topk_ids[slot]) < 0 ? -1 : slot;
     return args_.slot_rows[slot];
   }
 

@@ -140,7 +140,7 @@ class Walk {
     static_assert(sizeof(RowTile) == 4 * sizeof(int));
     RowTile entry{.expert = __shfl_sync(~0u, next.word, 0), .row = 0, .rows = 0, .first = 0};
     if constexpr (kTokenTiles) {
-      entry.expert = local_expert(args_.map, entry.expert);
+      entry.expert = chosen_expert(args_.map, entry.expert);
     } else {
       entry.row = __shfl_sync(~0u, next.word, 1);
       entry.rows = __shfl_sync(~0u, next.word, 2);

@@ -47,7 +47,10 @@ std::vector<std::string> gemm_defines(Stage stage, const Problem& problem, bool 
           fmt::format("ACTIVATION={}", epilogue == Epilogue::gated ? to_string(problem.activation) : "silu"),
           fmt::format("DTYPE={}", to_string(problem.dtype)), fmt::format("HAS_BIAS={}", has_bias ? 1 : 0),
           fmt::format("WEIGHT_ON_INPUT={}", problem.weight_on_input ? 1 : 0),
-          fmt::format("TOKEN_TILES={}", token_tiles ? 1 : 0), fmt::format("KERNEL_NAME={}", gemm_kernel_name(stage))};
+          fmt::format("TOKEN_TILES={}", token_tiles ? 1 : 0),
+          // Where routing has run, it has looked at the map.
+          fmt::format("EXPERT_MAP={}", token_tiles && problem.ep_ranks > 1 ? 1 : 0),
+          fmt::format("KERNEL_NAME={}", gemm_kernel_name(stage))};
 }
 
 }  // namespace moetune

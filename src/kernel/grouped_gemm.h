@@ -21,7 +21,7 @@ double rows_per_expert(const Problem& problem);
 std::string gemm_kernel_name(Stage stage);
 
 /// The macros that every engine's GEMM is compiled with, whatever its config: EPILOGUE, ACTIVATION, DTYPE, HAS_BIAS,
-/// WEIGHT_ON_INPUT, TOKEN_TILES, KERNEL_NAME.
+/// WEIGHT_ON_INPUT, TOKEN_TILES, EXPERT_MAP, KERNEL_NAME.
 std::vector<std::string> gemm_defines(Stage stage, const Problem& problem, bool token_tiles);
 
 }  // namespace moetune

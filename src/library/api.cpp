@@ -112,7 +112,9 @@ Problem read_problem(const moe_problem& given) {
   if (given.global_E < 0 || given.global_E > kMostExperts)
     throw wrong(fmt::format("problem->global_E is {}: it goes from 1 to {}, or is 0 without expert maps",
                             given.global_E, kMostExperts));
-  if (given.global_E > 0 && given.E > 0) problem.ep_ranks = (given.global_E + given.E - 1) / given.E;
+  // Kernels look at a map where there is more than one rank: a map of one counts as if another had no experts.
+  if (given.global_E > 0 && given.E > 0)
+    problem.ep_ranks = std::max<std::int64_t>(2, (given.global_E + given.E - 1) / given.E);
   try {
     validate(problem);
   } catch (const Error& error) {

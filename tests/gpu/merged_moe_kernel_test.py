@@ -161,6 +161,15 @@ class Computes(GpuTest):
         call["topk_ids"] = ids
         out = moe.merged_fused_experts_impl(**call, expert_map=expert_map, global_num_experts=24)
         self.assert_right(out, call, expert_map=expert_map)
+        for M in (1, 2, 33):  # one rank has all experts, in an order of its own
+            call = inputs(M=M, E=24, topk=2)
+            order = torch.randperm(24, device=DEVICE).to(torch.int32)
+            self.assert_right(moe.merged_fused_experts_impl(**call, expert_map=order), call, expert_map=order)
+        call = inputs(E=8, topk=2)
+        call["topk_ids"] = ids
+        for rubbish in (8, 2 ** 31 - 1, -2 ** 31):  # no expert here has such a number
+            self.assert_right(moe.merged_fused_experts_impl(
+                **call, expert_map=torch.where(expert_map < 0, rubbish, expert_map)), call, expert_map=expert_map)
         nowhere = torch.full_like(expert_map, -1)
         self.assertEqual(float(moe.merged_fused_experts_impl(**call, expert_map=nowhere).float().abs().max()), 0)
 

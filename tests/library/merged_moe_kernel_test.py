@@ -139,6 +139,11 @@ class Computes(unittest.TestCase):
             global_num_experts=12))
         self.assertLess(np.linalg.norm(out - right), 1e-2 * np.linalg.norm(right) + 1e-12)
 
+    def test_an_expert_map_may_be_an_order_of_its_own(self):
+        call, order = inputs(E=6), random.permutation(6).astype(np.int32)
+        right = self.expect({**call, "topk_ids": order[call["topk_ids"]]})
+        np.testing.assert_array_equal(moe.merged_fused_experts_impl(**call, expert_map=order), right)
+
     def test_ids_of_no_expert_choose_nothing(self):
         call = inputs()
         call["topk_ids"][::2, 0], call["topk_ids"][1::2, 1] = -1, 6
