@@ -160,17 +160,19 @@ def run(kind, hidden_states, w1, w2, topk_weights, topk_ids, b1, b2, activation,
     if M == 0:
         return out
     target = out
-    if not as_given or (address(hidden_states) | address(topk_weights) | address(topk_ids) | address(out)) & 15:
+    hidden_at, weights_at, ids_at, out_at = address(hidden_states), address(topk_weights), address(topk_ids), address(out)
+    if not as_given or (hidden_at | weights_at | ids_at | out_at) & 15:
         hidden_states, target = _rows(kind, hidden_states), _rows(kind, out)
         hidden_stride, out_stride = _stride(kind, hidden_states), _stride(kind, target)
         topk_ids = topk_ids if topk_ids.dtype == kind.int32 else kind.to_int32(topk_ids)
         topk_ids, topk_weights = (each if kind.is_contiguous(each) and address(each) % 16 == 0 else kind.contiguous(each)
                                   for each in (topk_ids, topk_weights))
+        hidden_at, weights_at, ids_at, out_at = (address(each) for each in (hidden_states, topk_weights, topk_ids, target))
     workspace = kind.workspace(hidden_states, workspace_size)
     _library.check(_library.moe_run(plan, _library.pack_arguments(
-        _library.ARGUMENTS_SIZE, M, address(hidden_states), hidden_stride, address(w1), address(w2),
-        0 if b1 is None else address(b1), 0 if b2 is None else address(b2), address(topk_weights), address(topk_ids),
-        0 if expert_map is None else address(expert_map), address(target), out_stride, address(workspace), workspace_size,
+        _library.ARGUMENTS_SIZE, M, hidden_at, hidden_stride, address(w1), address(w2),
+        0 if b1 is None else address(b1), 0 if b2 is None else address(b2), weights_at, ids_at,
+        0 if expert_map is None else address(expert_map), out_at, out_stride, address(workspace), workspace_size,
         kind.stream(hidden_states), _library.CHECK_IDS if check_ids else 0)))
     if target is not out:
         out[...] = target

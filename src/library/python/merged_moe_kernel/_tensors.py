@@ -60,6 +60,8 @@ def to_int32(tensor):
 
 
 def empty(like, shape):
+    if like.shape == shape:  # 2 us less
+        return torch.empty_like(like, memory_format=torch.contiguous_format)
     return torch.empty(shape, dtype=like.dtype, device=like.device)
 
 
