@@ -109,7 +109,10 @@ class Runner {
   }
 
  private:
-  bool has_interval() const { return summary_.relative_half_width() <= rule_.relative_half_width; }
+  bool has_interval() const {
+    constexpr int kLeast = 6;  // fewer have no 95 % interval
+    return summary_.n >= kLeast && summary_.relative_half_width() <= rule_.relative_half_width;
+  }
 
   bool is_behind() const {
     if (!rule_.incumbent_us) return false;

@@ -73,6 +73,10 @@ Summary summarise_draws(std::span<const std::vector<double>> rounds_us, int draw
   Summary summary = summarise(all);
   std::erase_if(of_draw, [](const std::vector<double>& samples) { return samples.empty(); });
   if (of_draw.size() < 2) return summary;
+  // One or two samples are their own median: they do not show how it varies, but those of all draws do.
+  constexpr std::size_t kLeast = 3;
+  const bool shows_spread = std::all_of(of_draw.begin(), of_draw.end(),
+                                        [](const std::vector<double>& samples) { return samples.size() >= kLeast; });
   std::vector<double> medians, relative;
   for (const std::vector<double>& samples : of_draw) {
     medians.push_back(median(samples));
@@ -80,6 +84,7 @@ Summary summarise_draws(std::span<const std::vector<double>> rounds_us, int draw
   }
   const Summary spread = summarise(relative);
   summary.median_us = mean(medians);
+  if (!shows_spread) return summary;
   summary.ci_low_us = summary.median_us * spread.ci_low_us;
   summary.ci_high_us = summary.median_us * spread.ci_high_us;
   return summary;
