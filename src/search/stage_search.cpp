@@ -38,31 +38,52 @@ class StageSearch final : public Measurer {
   bool is_over() const override { return result_.device_lost || meter_.is_spent() || bench_.should_stop(); }
 
  private:
-  /// Against a deadline: what has been compiled is measured before time goes into compiling more, and of that only so
-  /// much at a time as leaves half of what is left to measure it in. A batch of 64 compiled at once took a second, was
-  /// not measured for want of time, and left none for the stages after it.
+  /// Against a deadline: what has been compiled is measured before time goes into compiling more, of that only so much
+  /// is compiled at a time as leaves half of what is left to measure it in, beside the measuring of the slice before,
+  /// and nothing is waited for beyond the deadline. A batch of 64 compiled at once took a second, was not measured for
+  /// want of time, and left none for the stages after it; 16 of the largest kernels took two.
   void measure_in_slices(const std::vector<Proposal>& batch) {
     constexpr std::size_t kFirstSlice = 16;  // kernels prepared so far may have been in a cache
     std::vector<Proposal> left = batch;
     const auto to_compile = std::stable_partition(
         left.begin(), left.end(), [this](const Proposal& each) { return bench_.is_prepared(pipeline_of(each)); });
-    if (to_compile != left.begin()) measure_at_once({left.begin(), to_compile});
+    const std::vector<Proposal> ready(left.begin(), to_compile);
     left.erase(left.begin(), to_compile);
-    for (std::size_t most = kFirstSlice; !left.empty() && !is_over(); most = left.size()) {
-      const double fit = *meter_.seconds_left() / 2 / std::max(bench_.prepare_seconds(), 1e-6);
-      const std::size_t slice = std::min({left.size(), most, static_cast<std::size_t>(std::clamp(fit, 1.0, 1e3))});
-      const auto end = left.begin() + static_cast<std::ptrdiff_t>(slice);
-      measure_at_once({left.begin(), end});
-      left.erase(left.begin(), end);
+    std::vector<Proposal> slice = begin_slice(left, kFirstSlice);
+    if (!ready.empty()) measure_at_once(ready);
+    while (!slice.empty() && !is_over()) {
+      if (!bench_.prepared_within(std::max(0.0, *meter_.seconds_left()), to_prepare(slice, recall(slice)))) return;
+      const std::vector<Proposal> next = begin_slice(left, left.size());
+      measure_at_once(slice);
+      slice = next;
     }
+  }
+
+  /// Takes up to `most` off the front, and begins to compile them.
+  std::vector<Proposal> begin_slice(std::vector<Proposal>& left, std::size_t most) {
+    if (left.empty()) return {};
+    const double fit = *meter_.seconds_left() / 2 / std::max(bench_.prepare_seconds(), 1e-6);
+    const auto end =
+        left.begin() +
+        static_cast<std::ptrdiff_t>(std::min({left.size(), most, static_cast<std::size_t>(std::clamp(fit, 1.0, 1e3))}));
+    const std::vector<Proposal> slice(left.begin(), end);
+    left.erase(left.begin(), end);
+    bench_.begin_to_prepare(to_prepare(slice, recall(slice)));
+    return slice;
+  }
+
+  /// What is not known has to be built.
+  std::vector<PipelineConfig> to_prepare(const std::vector<Proposal>& batch,
+                                         const std::vector<const Trial*>& known) const {
+    std::vector<PipelineConfig> configs;
+    for (std::size_t i = 0; i < batch.size(); ++i)
+      if (!known[i]) configs.push_back(pipeline_of(batch[i]));
+    return configs;
   }
 
   void measure_at_once(const std::vector<Proposal>& batch) {
     const std::vector<const Trial*> known = recall(batch);
-    std::vector<PipelineConfig> configs;
-    for (std::size_t i = 0; i < batch.size(); ++i)
-      if (!known[i]) configs.push_back(pipeline_of(batch[i]));
-    if (!configs.empty()) bench_.prepare(configs);
+    bench_.prepare(to_prepare(batch, known));
     if (batch.front().rung == 0)
       screen(batch, known);
     else

@@ -25,6 +25,7 @@ constexpr std::size_t kPrepareAhead = 8;  // first guesses of each stage, compil
 constexpr double kLeastTrials = 8;   // that a stage gets time for …
 constexpr double kMostSearch = 0.8;  // … up to this share of the seconds …
 constexpr double kOverrun = 0.1;     // … or for this share of them, whatever is left
+constexpr double kLeastFinals = 0.15;
 
 /// A search of 28 problems on an H200 from an empty kernel cache took 0.066 s a trial (4337 trials in 285 s,
 /// compilation, references and finals included), others 0.03 to 0.06 s. Where a pipeline takes long, so does a trial:
@@ -295,7 +296,8 @@ class Tuning {
     }
     if (finalists.empty()) return {};
     std::optional<double> seconds;
-    if (limits_.has_deadline()) seconds = std::max(0.0, limits_.seconds - bench_->seconds());
+    // Whatever the search took: finals of two rounds choose nothing.
+    if (limits_.has_deadline()) seconds = std::max(kLeastFinals * limits_.seconds, limits_.seconds - bench_->seconds());
     FinalsResult result = run_finals(*bench_, finalists, {.fill = Fill::random, .seed = options_.seed + 1}, seconds);
     if (bench_->should_stop()) return std::move(result.best);
     for (const auto& [impl, unused] : finalists)

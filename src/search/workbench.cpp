@@ -1,10 +1,22 @@
 #include "search/workbench.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
 #include <set>
 #include <utility>
 
 namespace moetune {
+namespace {
+
+std::set<std::pair<Stage, StageConfig>> stages_of(std::span<const PipelineConfig> configs) {
+  std::set<std::pair<Stage, StageConfig>> distinct;
+  for (const PipelineConfig& config : configs) distinct.insert(config.stages.begin(), config.stages.end());
+  return distinct;
+}
+
+}  // namespace
 
 Workbench::Workbench(Device& device, const Problem& problem, std::vector<Impl> impls, const TuneOptions& options,
                      TuneEvents& events, double start_s)
@@ -49,16 +61,51 @@ Load Workbench::load() const {
 }
 
 void Workbench::prepare(std::span<const PipelineConfig> configs) {
-  std::set<std::pair<Stage, StageConfig>> distinct;
-  for (const PipelineConfig& config : configs) distinct.insert(config.stages.begin(), config.stages.end());
+  begin_to_prepare(configs);
+  prepared_within(std::numeric_limits<double>::infinity(), configs);
+}
+
+void Workbench::begin_to_prepare(std::span<const PipelineConfig> configs) {
+  std::set<std::pair<Stage, StageConfig>> distinct = stages_of(configs);
   std::erase_if(distinct, [this](const auto& each) { return compile_s_.contains(each); });
+  for (const Preparation& preparation : preparations_)
+    for (const auto& stage : preparation.stages) distinct.erase(stage);
   if (distinct.empty()) return;
-  const std::vector<std::pair<Stage, StageConfig>> stages(distinct.begin(), distinct.end());
-  const double start = options_.clock();
-  device_.prepare(problem_, stages, [] {});
-  const double seconds = options_.clock() - start, each_s = seconds / static_cast<double>(stages.size());
-  for (const auto& stage : stages) compile_s_.emplace(stage, each_s);
-  prepare_s_ += seconds;
+  std::vector<std::pair<Stage, StageConfig>> stages(distinct.begin(), distinct.end());
+  const bool beside = !device_.kernels(problem_, stages).empty();
+  std::future<double> seconds = std::async(beside ? std::launch::async : std::launch::deferred, [this, stages] {
+    const double start = options_.clock();
+    device_.prepare(problem_, stages, [] {});
+    return options_.clock() - start;
+  });
+  preparations_.push_back({.stages = std::move(stages), .seconds = std::move(seconds)});
+}
+
+bool Workbench::prepared_within(double seconds, std::span<const PipelineConfig> configs) {
+  const double end = options_.clock() + seconds;
+  const std::set<std::pair<Stage, StageConfig>> wanted = stages_of(configs);
+  const auto is_wanted = [&](const Preparation& preparation) {
+    return std::any_of(preparation.stages.begin(), preparation.stages.end(),
+                       [&](const auto& stage) { return wanted.contains(stage); });
+  };
+  for (auto preparation = preparations_.begin(); preparation != preparations_.end();) {
+    if (!is_wanted(*preparation)) {
+      ++preparation;
+      continue;
+    }
+    if (std::isfinite(seconds)) {
+      const auto left = std::chrono::duration<double>(std::max(0.0, end - options_.clock()));
+      if (preparation->seconds.wait_for(left) == std::future_status::timeout) return false;
+    }
+    finish(*preparation);
+    preparation = preparations_.erase(preparation);
+  }
+  return true;
+}
+
+void Workbench::finish(Preparation& preparation) {
+  prepare_s_ = preparation.seconds.get() / static_cast<double>(preparation.stages.size());
+  for (const auto& stage : preparation.stages) compile_s_.emplace(stage, prepare_s_);
 }
 
 bool Workbench::is_prepared(const PipelineConfig& config) const {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "measure/sampler.h"
 #include "measure/trial.h"
@@ -41,11 +42,13 @@ class Workbench {
   /// Compiles ahead what the attempts to come need. The time it took is divided among the configs that it was new for,
   /// and becomes part of the first trial of each.
   void prepare(std::span<const PipelineConfig> configs);
+  /// The same beside what the caller does next, where the device can; elsewhere prepared_within() does it.
+  void begin_to_prepare(std::span<const PipelineConfig> configs);
+  /// Whether they are ready, after so many seconds at most. What is not goes on.
+  bool prepared_within(double seconds, std::span<const PipelineConfig> configs);
   bool is_prepared(const PipelineConfig& config) const;
-  /// Of a config of a stage, the mean so far; 0 before there were any.
-  double prepare_seconds() const {
-    return prepare_s_ / static_cast<double>(std::max<std::size_t>(compile_s_.size(), 1));
-  }
+  /// Of a config of a stage, in those prepared last; 0 before there were any.
+  double prepare_seconds() const { return prepare_s_; }
   /// What this attempt came to in an earlier run; null where it is not known.
   const Trial* recall(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage, int rung = 0) const;
   /// Takes a recalled trial for one just made: it counts, and so does its time.
@@ -80,12 +83,19 @@ class Workbench {
   const DataSpec& data() const { return workload_->data(); }
 
  private:
+  /// Under way on another thread; or, on a device that compiles nothing beside other work, still to be done.
+  struct Preparation {
+    std::vector<std::pair<Stage, StageConfig>> stages;
+    std::future<double> seconds;  ///< that it took
+  };
+
   Attempt build_and_verify(const Trial& description);
   Trial describe(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage, int rung) const;
   using References = std::map<Impl, ReferenceRows>;
   void begin_references();
   const ReferenceRows& reference(Impl impl) { return references_.get().at(impl); }
   void verify_attempt(Attempt& attempt);
+  void finish(Preparation& preparation);
   void reroute(int draw);
 
   Device& device_;
@@ -102,6 +112,7 @@ class Workbench {
   std::map<std::pair<Stage, StageConfig>, double> compile_s_;  ///< of what was prepared; 0 once a trial has it
   double prepare_s_ = 0;
   std::size_t reported_ = 0;
+  std::vector<Preparation> preparations_;  ///< last: they use the rest
 };
 
 }  // namespace moetune
