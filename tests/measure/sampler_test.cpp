@@ -288,6 +288,15 @@ TEST(Sample, TheLeadInComesBeforeTheFirstRound) {
   EXPECT_LT(sample(two, 9, finals(), context)[0].value().round_medians().front(), 1.05 * 1000);
 }
 
+TEST(Sample, TwoSamplesAreNoIntervalHoweverAlike) {
+  Loaded loaded({.time_us = gate_times({980})});
+  SamplingRule rule = finals();
+  rule.max_seconds = 1e-6;
+  const auto results = sample(candidates(loaded, 1), 1, rule, {.timing = {}, .clock = loaded.clock()});
+  ASSERT_LT(results[0].value().time.n, 6);
+  EXPECT_EQ(results[0].value().time.stopped_by, "cap");
+}
+
 TEST(LoadFor, BringsTheDeviceToTheClocksOfLastingLoad) {
   Loaded loaded(throttled(gate_times({980})));
   const std::vector<Candidate> one = candidates(loaded, 1);

@@ -127,6 +127,13 @@ TEST(SummariseDraws, TakesTheMeanOfTheirMediansAndTheSpreadWithinThem) {
   EXPECT_GT(summary.p90_us, 180);
 }
 
+TEST(SummariseDraws, DoesNotTakeFewSamplesForCertainty) {
+  const Summary summary = summarise_draws(Rounds{{100}, {110}}, 3);
+  EXPECT_DOUBLE_EQ(summary.median_us, 105);
+  EXPECT_DOUBLE_EQ(summary.ci_low_us, 100);
+  EXPECT_DOUBLE_EQ(summary.ci_high_us, 110);
+}
+
 TEST(Speedup, NeedsTwoRoundsOfPositiveTimes) {
   EXPECT_THROW(speedup(std::vector<double>{1}, std::vector<double>{2, 3}), std::invalid_argument);
   EXPECT_THROW(speedup(std::vector<double>{1, 0}, std::vector<double>{2, 3}), std::invalid_argument);

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <future>
+
 #include "base/error.h"
 #include "search/tuning.h"
 
@@ -60,6 +63,44 @@ TEST(Workbench, TheFirstTrialOfAConfigHasItsShareOfCompiling) {
   EXPECT_DOUBLE_EQ(with.bench->attempt(configs[0], Trial::Phase::screen, Stage::gate).trial.compile_s, 1.0);
   EXPECT_DOUBLE_EQ(with.bench->attempt(configs[0], Trial::Phase::screen, Stage::gate).trial.compile_s, 0);
   EXPECT_DOUBLE_EQ(with.bench->attempt(configs[1], Trial::Phase::screen, Stage::gate).trial.compile_s, 0.5);
+}
+
+/// Compiles beside other work, once it may.
+class SlowCompiler final : public FakeDevice {
+ public:
+  using FakeDevice::FakeDevice;
+  std::vector<KernelSource> kernels(const Problem&, std::span<const std::pair<Stage, StageConfig>>) const override {
+    return {{.path = "kernel.cu", .defines = {}}};
+  }
+  void prepare(const Problem&, std::span<const std::pair<Stage, StageConfig>> configs,
+               const std::function<void()>&) override {
+    may.wait();
+    prepared += static_cast<int>(configs.size());
+  }
+  std::promise<void> allow;
+  std::shared_future<void> may = allow.get_future().share();
+  std::atomic<int> prepared = 0;
+};
+
+TEST(Workbench, WhatIsCompiledBesideOtherWorkIsNotWaitedForLongerThanAsked) {
+  SlowCompiler device(FakeSpec{.time_us = small_bowl()});
+  const Problem problem = small_problem();
+  const TuneOptions options = fake_options(device);
+  Recorder events;
+  const std::vector<PipelineConfig> slow{kPipeline}, none;
+  {
+    Workbench bench(device, problem, {Impl::merged}, options, events, 0.0);
+    bench.begin_to_prepare(slow);
+    bench.begin_to_prepare(slow);  // once is enough
+    EXPECT_FALSE(bench.prepared_within(0.01, slow));
+    EXPECT_FALSE(bench.is_prepared(kPipeline));
+    EXPECT_TRUE(bench.prepared_within(0.01, none)) << "waits for what nobody wants";
+    EXPECT_EQ(device.prepared, 0);
+    device.allow.set_value();
+    EXPECT_TRUE(bench.prepared_within(60, slow));
+    EXPECT_TRUE(bench.is_prepared(kPipeline));
+  }
+  EXPECT_EQ(device.prepared, 2);  // its two stages
 }
 
 TEST(Workbench, JudgesByTheDataThereIs) {
