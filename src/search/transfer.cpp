@@ -10,7 +10,7 @@
 namespace moetune {
 namespace {
 
-constexpr int kRounds = 9;            // as in the finals: enough pairs for an interval of their ratio
+constexpr int kTransferRounds = 9;    // as in the finals: enough pairs for an interval of their ratio
 constexpr double kLoadSeconds = 0.5;  // to load a problem and compute its references, about
 constexpr std::string_view kPhase = "configs of other M";
 
@@ -30,13 +30,13 @@ bool is_within_reach(std::int64_t a, std::int64_t b) {
 }
 
 /// A config at the problem: how it did, or why it did not.
-struct Standing {
+struct Tried {
   std::vector<double> round_medians;
   std::string failure;
 };
-using Standings = std::map<PipelineConfig, Standing>;
+using TriedConfigs = std::map<PipelineConfig, Tried>;
 
-std::string describe(const Trial& failed) {
+std::string why_failed(const Trial& failed) {
   return fmt::format("{}: {}", to_string(failed.outcome), failed.reason);
 }
 
@@ -49,17 +49,17 @@ std::vector<PipelineConfig> distinct_configs(std::span<const Winner> winners) {
 }
 
 /// Tries all configs on the inputs of the bench, in common rounds. Nothing where that was interrupted.
-std::optional<Standings> measure_all(Workbench& bench, const std::vector<PipelineConfig>& configs) {
+std::optional<TriedConfigs> measure_all(Workbench& bench, const std::vector<PipelineConfig>& configs) {
   bench.prepare(configs);
   bench.progress(kPhase, configs.size(), std::nullopt, "");
-  Standings standings;
+  TriedConfigs tried;
   std::vector<Attempt> attempts;
   for (const PipelineConfig& config : configs) {
     if (bench.should_stop()) return std::nullopt;
     if (const Trial* known = bench.recall(config, Trial::Phase::final, std::nullopt);
         known && known->outcome != Outcome::ok) {
       bench.adopt(*known);
-      standings[config].failure = describe(*known);
+      tried[config].failure = why_failed(*known);
       continue;
     }
     Attempt attempt = bench.attempt(config, Trial::Phase::final, std::nullopt);
@@ -67,28 +67,29 @@ std::optional<Standings> measure_all(Workbench& bench, const std::vector<Pipelin
       attempts.push_back(std::move(attempt));
     } else {
       bench.report(attempt);
-      standings[config].failure = describe(attempt.trial);
+      tried[config].failure = why_failed(attempt.trial);
     }
   }
+  if (attempts.empty()) return tried;
   std::vector<Candidate> candidates;
   for (const Attempt& attempt : attempts) candidates.push_back({.pipeline = *attempt.verified});
   const std::vector<Result<Measurement>> measured =
-      sample(candidates, kRounds, finals(bench.settle_seconds()), bench.sampling());
+      sample(candidates, kTransferRounds, finals(bench.settle_seconds()), bench.sampling());
   if (bench.should_stop()) return std::nullopt;
   for (std::size_t i = 0; i < attempts.size(); ++i) {
     bench.report(attempts[i], measured[i]);
-    Standing& standing = standings[attempts[i].trial.config];
+    Tried& one = tried[attempts[i].trial.config];
     if (measured[i])
-      standing.round_medians = measured[i].value().round_medians();
+      one.round_medians = measured[i].value().round_medians();
     else
-      standing.failure = describe(attempts[i].trial);
+      one.failure = why_failed(attempts[i].trial);
   }
   bench.progress(kPhase, 0, std::nullopt, "");
-  return standings;
+  return tried;
 }
 
 /// What is lost with `other` in place of `own`.
-Transfer compare(const Winner& winner, std::int64_t M, const Standing& own, const Standing& other) {
+Transfer compare_with_own(const Winner& winner, std::int64_t M, const Tried& own, const Tried& other) {
   Transfer transfer{.impl = winner.config.impl, .tuned_M = winner.M, .M = M};
   if (!own.failure.empty()) {
     transfer.reason = fmt::format("nothing to compare with: the best config of M={} itself: {}", M, own.failure);
@@ -153,14 +154,14 @@ std::vector<Transfer> measure_transfers(Device& device, const Problem& problem, 
     }
   }
 
-  Standings standings;
+  TriedConfigs tried;
   if (!configs.empty()) {
     TuneOptions fresh = options;
     ++fresh.seed;  // as for the times that are reported, of which the search has seen nothing
     Workbench bench(device, problem, impls, fresh, events, options.clock());
-    std::optional<Standings> measured = measure_all(bench, configs);
+    std::optional<TriedConfigs> measured = measure_all(bench, configs);
     if (!measured) return {};
-    standings = std::move(*measured);
+    tried = std::move(*measured);
   }
 
   std::vector<Transfer> transfers;
@@ -171,7 +172,7 @@ std::vector<Transfer> measure_transfers(Device& device, const Problem& problem, 
       const Transfer none{.impl = winner.config.impl, .tuned_M = winner.M, .M = problem.M, .regret = Regret{}};
       transfers.push_back(none);
     } else {
-      transfers.push_back(compare(winner, problem.M, standings.at(best), standings.at(winner.config)));
+      transfers.push_back(compare_with_own(winner, problem.M, tried.at(best), tried.at(winner.config)));
     }
   }
   return transfers;
