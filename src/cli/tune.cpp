@@ -84,9 +84,10 @@ class TuneCommand final : public Command {
                        "the M up to {} times as large and as small; --resume measures what is missing",
                        kTransferReach))
         ->group("Buckets");
-    app.add_option("--bucket-margin", bucket_margin_,
-                   "How much longer an M may take with the config of the nearest M that keeps its own, if the device's "
-                   "noise floor is not more")
+    app.add_option(
+           "--bucket-margin", bucket_margin_,
+           "How much longer an M may take with the config of the nearest M that keeps its own, if the noise floor "
+           "of the device is not more")
         ->group("Buckets")
         ->type_name("PERCENT")
         ->capture_default_str();
