@@ -88,7 +88,7 @@ class WhatIsNotRight(unittest.TestCase):
     """A best-config file holds nearly everything that there is."""
 
     document = read(next(path for path in best_files() if path.name.endswith(".merged.json")))
-    optional = {"burst", "sm_clock_mhz", "slowed_by", "slow_visits", "routing_draws", "kernels", "choice"}
+    optional = {"burst", "sm_clock_mhz", "slowed_by", "slow_visits", "routing_draws", "kernels", "choice", "bucket_transfer"}
 
     def errors(self, path, change):
         return SCHEMAS["best-config"].errors(changed(self.document, path, change))
@@ -112,6 +112,26 @@ class WhatIsNotRight(unittest.TestCase):
                 self.assertTrue(SCHEMAS["best-config"].errors(changed(document, (place, key), lambda parent, name: parent.update({name: value}))))
         document["local_slots"] = -1
         self.assertTrue(SCHEMAS["best-config"].errors(document))
+
+    def test_bucket_transfer(self):
+        document = copy.deepcopy(self.document)
+        sound = [{"M": 24, "regret": 0.008, "ci_low": -0.002, "ci_high": 0.016, "served": True},
+                 {"M": 96, "regret": None, "reason": "invalid: too large", "served": False}]
+        line = {"kind": "transfer", "run": "r", "problem": document["problem"],
+                "transfers": [{"impl": "merged", "tuned_M": each["M"], **{key: value for key, value in each.items()
+                                                                         if key not in ("M", "served")}} for each in sound]}
+        for schema, whole, entries in [("best-config", document, "bucket_transfer"), ("journal", line, "transfers")]:
+            if entries == "bucket_transfer":
+                whole[entries] = sound
+            self.assertEqual(SCHEMAS[schema].errors(whole), [])
+            for index, key, value in [(0, "regret", "much"), (0, "regret", -1), (0, "regret", None), (1, "reason", ""),
+                                      (1, "regret", 0.5), (1, "ci_low", 0), (0, "unheard_of", 1)]:
+                with self.subTest(schema=schema, index=index, key=key, value=value):
+                    self.assertTrue(SCHEMAS[schema].errors(changed(whole, (entries, index, key), lambda parent, name: parent.update({name: value}))))
+            for index, entry in enumerate(whole[entries]):
+                for key in entry:
+                    with self.subTest(schema=schema, index=index, missing=key):
+                        self.assertTrue(SCHEMAS[schema].errors(changed(whole, (entries, index, key), lambda parent, name: parent.pop(name))))
 
     def test_a_missing_key_anywhere(self):
         free = {("stages", stage, "config") for stage in self.document["stages"]} | {("stage_times",), ("stages",), ("environment", "tool", "kernels")}

@@ -18,6 +18,7 @@
 #include "cli/axis.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/option_values.h"
 #include "cli/output.h"
 #include "cli/problem_options.h"
 #include "cli/record_files.h"
@@ -83,12 +84,6 @@ std::vector<RunItem> config_items(const std::vector<std::string>& inputs, const 
     items.push_back({.problem = row.best.problem, .arguments = {path.string()}});
   }
   return items;
-}
-
-double percent(const char* name, double value) {
-  if (!std::isfinite(value) || value < 0 || value >= 100)
-    throw Error(fmt::format("{} {}: a percentage from 0 to 100 was expected", name, value));
-  return value / 100;
 }
 
 FailOn parse_fail_on(const std::string& names) {
@@ -321,8 +316,8 @@ void CompareCommand::write(const GateResult& result, const FailOn& fail_on) cons
 int CompareCommand::run_self_test() const {
   for (const CLI::Option* option : app_->get_options())
     if (const std::string name = option->get_name(); option->count() > 0 && name != "--self-test" &&
-                                                         name != "--pairs" && name != "--margin" &&
-                                                         name != "--mean-margin" && name != "--noise")
+                                                     name != "--pairs" && name != "--margin" &&
+                                                     name != "--mean-margin" && name != "--noise")
       throw Error(fmt::format("{} is about runs, and --self-test makes up its own", name));
   if (pairs_ < 1 || pairs_ > 1000) throw Error(fmt::format("--pairs {}: 1 to 1000 was expected", pairs_));
   const std::vector<PlantedSlowdown> results = self_test(compare_options(), pairs_);

@@ -11,10 +11,10 @@
 #include "base/hash.h"
 #include "base/subprocess.h"
 #include "cli/ceilings_cache.h"
-#include "cli/noise_floor.h"
 #include "cli/command.h"
 #include "cli/config_options.h"
 #include "cli/interrupt.h"
+#include "cli/noise_floor.h"
 #include "cli/option_values.h"
 #include "cli/output.h"
 #include "cli/problem_options.h"
@@ -40,7 +40,8 @@ namespace {
 /// Options that do not change what is found.
 constexpr std::string_view kFreeOptions[] = {"--help",          "--device",          "--out",     "--json",
                                              "--quiet",         "--verbose",         "--resume",  "--isolation",
-                                             "--trial-timeout", "--compile-timeout", "--dry-run", "--shard"};
+                                             "--trial-timeout", "--compile-timeout", "--dry-run", "--shard",
+                                             "--auto-buckets",  "--bucket-margin"};
 
 class TuneCommand final : public Command {
  public:
@@ -76,6 +77,20 @@ class TuneCommand final : public Command {
            "Kubernetes says. `moe-tune merge` joins what they found")
         ->group("Problems")
         ->type_name("I/N");
+    app.add_flag(
+           "--auto-buckets", auto_buckets_,
+           fmt::format("Keep best-config files for as few M as it takes, each of which serves its neighbours as "
+                       "well. When all are tuned, beyond the --budget, the best configs of each M are measured at "
+                       "the M up to {} times as large and as small; --resume measures what is missing",
+                       kTransferReach))
+        ->group("Buckets");
+    app.add_option(
+           "--bucket-margin", bucket_margin_,
+           "How much longer an M may take with the config of the nearest M that keeps its own, if the noise floor "
+           "of the device is not more")
+        ->group("Buckets")
+        ->type_name("PERCENT")
+        ->capture_default_str();
     app.add_flag("--dry-run", dry_run_, "Say what would be done, and how long it is likely to take; measure nothing")
         ->group("Output");
     app.add_flag("--worker", worker_)->group("");  // for the processes that drive devices
@@ -98,7 +113,8 @@ class TuneCommand final : public Command {
         "  moe-tune tune --M 64 --K 2048 --N1 1536 --E 128 --topk 8 --dtype fp16 -c BLOCK_SIZE_M=16,32\n"
         "  moe-tune tune --model qwen3-30b-a3b --M 4096 --engine mma\n"
         "  moe-tune tune --batch problems.txt --device cuda:1 --out results/h200 --json - -q\n"
-        "  moe-tune tune --model deepseek-v3 --M pow2:0:12 --device cuda:all --resume\n\n"
+        "  moe-tune tune --model deepseek-v3 --M pow2:0:12 --device cuda:all --resume\n"
+        "  moe-tune tune --model qwen3-30b-a3b --M pow2:0:14 --auto-buckets --out tuned\n\n"
         "Each implementation is searched with the same budget, every config is verified before it is timed, and the\n"
         "winners are measured against each other in the same rounds. Results go to stdout, progress to stderr.\n"
         "Exit codes: 0 success, 2 bad input or a problem that failed, 3 an implementation without a correct config,\n"
@@ -119,7 +135,7 @@ class TuneCommand final : public Command {
   /// What a later --resume compares itself with.
   TuningKey describe(const std::vector<Problem>& problems) const;
   /// Prints and writes what was found. Returns the exit code.
-  int conclude(const TuneRun& run, const Session& session) const;
+  int conclude(const TuneRun& run, const std::vector<std::string>& buckets, const Session& session) const;
 
   CLI::App* app_ = nullptr;
   TuneOptions options_;
@@ -132,8 +148,9 @@ class TuneCommand final : public Command {
   TimingFlags timing_;
   SearchOptions search_;
   std::string out_, json_, isolation_ = "on", shard_name_;
+  double bucket_margin_ = 1;
   double trial_timeout_ = Patience{}.seconds, compile_timeout_ = 60;
-  bool worker_ = false, dry_run_ = false, resume_ = false, quiet_ = false, verbose_ = false;
+  bool worker_ = false, dry_run_ = false, auto_buckets_ = false, resume_ = false, quiet_ = false, verbose_ = false;
 };
 
 int TuneCommand::run(const Session& session) {
@@ -157,19 +174,29 @@ int TuneCommand::run(const Session& session) {
   std::optional<Past> past;
   if (resume_) past = read_past(goal.folder / "journal.jsonl", goal.tuning.options);
 
+  if (auto_buckets_)
+    goal.bucket_margin =
+        std::max(percent("--bucket-margin", bucket_margin_), cached_noise_floor(first.device).value_or(0));
+
   const InterruptGuard interrupts;
   TuneRun run(goal, std::move(past), progress, session.command, verbose_);
   std::vector<TaskSource*> sources;
   for (const OpenedDevice& each : driver->opened()) sources.push_back(&run.add_device(each.device, each.ceilings));
   run.announce();
   if (resume_ && !run.goes_on()) note("nothing to go on with: beginning");
+  std::vector<std::string> buckets;
   try {
     driver->run(sources);
+    if (auto_buckets_) {
+      if (run.begin_transfers()) driver->run(sources);
+      progress.clear();
+      buckets = run.keep_buckets();
+    }
   } catch (const Error& error) {
     run.fail(error);
   }
   progress.clear();
-  return conclude(run, session);
+  return conclude(run, buckets, session);
 }
 
 int TuneCommand::print_plan(TuneGoal goal) const {
@@ -189,8 +216,11 @@ int TuneCommand::print_plan(TuneGoal goal) const {
     for (const std::string& line : plan_lines(plan, verbose_)) fmt::print("{}\n", line);
     fmt::print("  -> {}\n", answer_files(goal, problem));
   }
+  std::string then;
+  if (auto_buckets_)
+    then = to_string(plan_transfers(goal.problems, goal.impls, ceilings.value_or(Ceilings{})), devices);
   fmt::print(
-      "{}{}\n", to_string(total, devices),
+      "{}{}{}{}\n", to_string(total, devices), then.empty() ? "" : "; then, ", then,
       ceilings ? "" : "; the device's ceilings are not known (`moe-tune doctor --measure`), so it may be longer");
   return 0;
 }
@@ -201,6 +231,13 @@ void TuneCommand::check_options() {
   options_.timing = timing_.timing();
   search_.apply_to(options_);
   options_.pinned = pinned_.parse();
+  percent("--bucket-margin", bucket_margin_);
+  if (!auto_buckets_ && app_->get_option("--bucket-margin")->count() > 0)
+    throw Error("--bucket-margin says which M keep a config, and without --auto-buckets all do");
+  if (auto_buckets_ && !shard_name_.empty())
+    throw Error(
+        "--auto-buckets compares the configs of all M of a model, of which a shard has but some: tune them all on one "
+        "host (--device cuda:all takes all its GPUs), or leave --auto-buckets out");
   if (isolation_ != "on" && isolation_ != "off")
     throw Error(fmt::format("--isolation '{}': give on or off", isolation_));
   if (!(trial_timeout_ > 0)) throw Error("--trial-timeout must be more than 0 seconds");
@@ -260,7 +297,7 @@ TuningKey TuneCommand::describe(const std::vector<Problem>& problems) const {
   return tuning;
 }
 
-int TuneCommand::conclude(const TuneRun& run, const Session& session) const {
+int TuneCommand::conclude(const TuneRun& run, const std::vector<std::string>& buckets, const Session& session) const {
   const Report report = run.report();
   if (!report.rows.empty()) {
     // The folder's report covers every run in its journal, not only this one.
@@ -270,8 +307,11 @@ int TuneCommand::conclude(const TuneRun& run, const Session& session) const {
   }
   const bool json_on_stdout = json_ == "-";
   if (!json_.empty()) write_output(json_, to_json_text(report));
-  if (!json_on_stdout)
-    fmt::print("{}{}{}\n", to_console(report, session.colours), report.rows.empty() ? "" : "\n", answer_line(report));
+  if (!json_on_stdout) {
+    fmt::print("{}{}", to_console(report, session.colours), report.rows.empty() ? "" : "\n");
+    for (const std::string& line : buckets) fmt::print("{}\n", line);
+    fmt::print("{}\n", answer_line(report));
+  }
   std::fflush(stdout);
 
   constexpr double kNoise = 0.05;

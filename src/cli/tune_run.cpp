@@ -1,6 +1,7 @@
 #include "cli/tune_run.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -30,6 +31,15 @@ void check_same_device(const DeviceInfo& before, const DeviceInfo& now, const st
   check("kernel compiler", before.compiler, now.compiler);
 }
 
+/// Whether all of `winners` were tried, and nothing else.
+bool is_of(const Transfers& transfers, const std::vector<Winner>& winners) {
+  std::set<std::pair<Impl, std::int64_t>> tried, wanted;
+  for (const Transfer& each : transfers.of) tried.emplace(each.impl, each.tuned_M);
+  for (const Winner& each : winners)
+    if (each.M != transfers.problem.M) wanted.emplace(each.config.impl, each.M);
+  return tried == wanted;
+}
+
 }  // namespace
 
 std::string answer_files(const TuneGoal& goal, const Problem& problem) {
@@ -53,7 +63,8 @@ TuneRun::TuneRun(TuneGoal goal, std::optional<Past> past, Progress& progress, st
       past_(std::move(past)),
       progress_(progress),
       command_(std::move(command)),
-      verbose_(verbose) {
+      verbose_(verbose),
+      to_do_(goal_.problems.size()) {
   if (past_) {
     goal_.tuning.id = past_->tuning.id;
     seen_ = past_->journal;
@@ -84,15 +95,16 @@ TuneRun::Device& TuneRun::add_device(const DeviceInfo& info, const Ceilings& cei
     throw Error(fmt::format("{} is a {}, {} a {}: tune them one after the other, each into a folder of its own",
                             devices_.front()->environment_.device.id, devices_.front()->environment_.device.name,
                             info.id, info.name));
-  // The largest first, lest one device works on it when the others have nothing left to do.
-  if (devices_.size() == 1) {
-    std::vector<std::size_t> place(goal_.problems.size());
-    const std::vector<std::size_t> order = largest_first(goal_.problems);
-    for (std::size_t i = 0; i < order.size(); ++i) place[order[i]] = i;
-    std::sort(waiting_.begin(), waiting_.end(), [&](std::size_t a, std::size_t b) { return place[a] < place[b]; });
-  }
+  if (devices_.size() == 1) let_largest_wait_first();
   devices_.push_back(std::make_unique<Device>(*this, describe_environment(info, ceilings, command_)));
   return *devices_.back();
+}
+
+void TuneRun::let_largest_wait_first() {
+  std::vector<std::size_t> place(goal_.problems.size());
+  const std::vector<std::size_t> order = largest_first(goal_.problems);
+  for (std::size_t i = 0; i < order.size(); ++i) place[order[i]] = i;
+  std::sort(waiting_.begin(), waiting_.end(), [&](std::size_t a, std::size_t b) { return place[a] < place[b]; });
 }
 
 void TuneRun::announce() const {
@@ -116,13 +128,88 @@ void TuneRun::announce_total(const TunePlan& first, const Ceilings& ceilings) {
     plan.likely_seconds = likely_seconds(first, problem, ceilings);
     total.add(plan);
   }
-  progress_.note(fmt::format("{}; results in {}", to_string(total, devices_.size()), goal_.folder.string()));
+  std::string then;
+  if (goal_.bucket_margin) then = to_string(plan_transfers(goal_.problems, goal_.impls, ceilings), devices_.size());
+  progress_.note(fmt::format("{}{}{}; results in {}", to_string(total, devices_.size()), then.empty() ? "" : "; then, ",
+                             then, goal_.folder.string()));
 }
 
 void TuneRun::fail(const Error& error) {
+  is_cut_short_ = true;
+  complain(error);
+}
+
+void TuneRun::complain(const Error& error) {
   progress_.clear();
   warn(error.what());
   exit_code_ = static_cast<int>(error.code());
+}
+
+std::vector<Best> TuneRun::bests() const {
+  std::vector<Best> all;
+  for (const Recorded<Best>& best : seen_.bests) all.push_back(best.record);
+  return all;
+}
+
+bool TuneRun::begin_transfers() {
+  is_cut_short_ = is_cut_short_ || !waiting_.empty() || InterruptGuard::interrupted();
+  if (is_cut_short_) return false;
+  const std::vector<Best> found = bests();
+  double seconds = 0;
+  for (std::size_t i = 0; i < goal_.problems.size(); ++i) {
+    const Problem& problem = goal_.problems[i];
+    const std::vector<Winner> winners = winners_near(problem, found);
+    if (winners.empty()) continue;
+    if (const auto known = past_ ? past_->of(problem).transfers : std::nullopt; known && is_of(*known, winners)) {
+      transfers_.push_back(*known);
+      continue;
+    }
+    waiting_.push_back(i);
+    seconds += likely_transfer_seconds(problem, winners.size(), devices_.front()->environment_.ceilings);
+  }
+  if (devices_.size() > 1) let_largest_wait_first();
+  in_transfers_ = true;
+  done_ = 0;
+  to_do_ = waiting_.size();
+  if (waiting_.empty()) return false;
+  progress_.note(fmt::format("trying the configs of neighbouring M at {} problem{}, about {}", to_do_,
+                             to_do_ == 1 ? "" : "s", format_duration(seconds / static_cast<double>(devices_.size()))));
+  return true;
+}
+
+std::vector<std::string> TuneRun::keep_buckets() {
+  if (is_cut_short_ || !waiting_.empty() || InterruptGuard::interrupted()) {
+    warn("--auto-buckets did not come to an end: every M keeps the config of its own; --resume goes on from here");
+    return {};
+  }
+  const std::vector<FamilyBuckets> families = choose_family_buckets(bests(), transfers_, goal_.bucket_margin.value());
+  const auto family_of = [&](const Best& best) -> const FamilyBuckets& {
+    return *std::find_if(families.begin(), families.end(),
+                         [&](const FamilyBuckets& each) { return each.has(best.problem, best.config.impl); });
+  };
+  // The kept ones first: a server that reads the folder meanwhile finds no M without a config near it.
+  for (Recorded<Best>& best : seen_.bests) {
+    const FamilyBuckets& family = family_of(best.record);
+    if (!family.keeps(best.record.problem.M)) continue;
+    best.record.bucket_transfer = transfers_of(best.record, family, transfers_);
+    write_best_file(goal_.folder / "best", {.best = best.record, .environment = seen_.runs[best.run].environment});
+  }
+  for (const Recorded<Best>& best : seen_.bests) {
+    if (family_of(best.record).keeps(best.record.problem.M)) continue;
+    const std::filesystem::path path =
+        goal_.folder / "best" / best_file_name(best.record.problem, best.record.config.impl);
+    std::error_code error;
+    if (std::filesystem::remove(path, error); error)
+      throw Error(fmt::format("cannot remove '{}': {}", path.string(), error.message()));
+  }
+  std::vector<std::string> lines;
+  const auto several = [](const FamilyBuckets& family) { return family.Ms.size() > 1; };
+  const bool name_families = std::any_of(families.begin(), families.end(), [&](const FamilyBuckets& each) {
+    return several(each) && !is_same_family(each.problem, families.front().problem);
+  });
+  for (const FamilyBuckets& family : families)
+    if (several(family)) lines.push_back(to_line(family, goal_.bucket_margin.value(), name_families));
+  return lines;
 }
 
 Report TuneRun::report() const {
@@ -141,8 +228,8 @@ void TuneRun::show() {
     text += progress.phase;
     if (progress.best_us) text += fmt::format(", best {:.1f} µs {}", *progress.best_us, progress.best_label);
   }
-  if (goal_.problems.size() > 1) text = fmt::format("{} of {} done, {}", done_, goal_.problems.size(), text);
-  progress_.update(done / static_cast<double>(goal_.problems.size()), text);
+  if (goal_.problems.size() > 1) text = fmt::format("{} of {} done, {}", done_, to_do_, text);
+  progress_.update(done / static_cast<double>(to_do_), text);
 }
 
 TuneRun::Device::Device(TuneRun& run, const Environment& environment)
@@ -155,19 +242,43 @@ TuneRun::Device::Device(TuneRun& run, const Environment& environment)
 
 std::optional<TuneTask> TuneRun::Device::next() {
   if (run_.waiting_.empty() || should_stop()) return std::nullopt;
+  if (run_.in_transfers_) return next_transfers();
   const std::size_t devices = run_.devices_.size();
   const std::optional<Budget> budget = budget_of_one(
       run_.goal_, devices, run_.done_before_s_ / static_cast<double>(devices) + run_.seconds(), run_.waiting_.size());
-  index_ = run_.waiting_.front();
-  run_.waiting_.erase(run_.waiting_.begin());
-  TuneTask task{.problem = run_.goal_.problems[index_], .budget = budget, .recorded = {}};
+  TuneTask task = take_problem();
+  task.budget = budget;
   if (run_.past_) task.recorded = run_.past_->of(task.problem).trials;
-  failures_.clear();
-  task_seconds_ = 0;
   recorded_ = task.recorded.size();
   run_.progress_.note(to_line(task.problem));
   run_.progress_.note("  -> " + answer_files(run_.goal_, task.problem));
   return task;
+}
+
+TuneTask TuneRun::Device::take_problem() {
+  index_ = run_.waiting_.front();
+  run_.waiting_.erase(run_.waiting_.begin());
+  failures_.clear();
+  task_seconds_ = 0;
+  return {.problem = run_.goal_.problems[index_], .budget = {}, .recorded = {}, .winners = {}};
+}
+
+TuneTask TuneRun::Device::next_transfers() {
+  TuneTask task = take_problem();
+  task.winners = winners_near(task.problem, run_.bests());
+  // What failed there before fails again.
+  for (const Recorded<Trial>& each : run_.seen_.trials)
+    if (each.record.problem == task.problem && each.record.phase == Trial::Phase::final &&
+        each.record.outcome != Outcome::ok)
+      task.recorded.push_back(each.record);
+  return task;
+}
+
+void TuneRun::Device::finish_transfers(const Transfers& transfers) {
+  progress_ = {};
+  journal_.add(transfers);
+  ++run_.done_;
+  run_.transfers_.push_back(transfers);
 }
 
 void TuneRun::Device::finish(const std::vector<Best>& bests) {
@@ -184,7 +295,7 @@ void TuneRun::Device::finish(const std::vector<Best>& bests) {
 void TuneRun::Device::give_up(const Error& error) {
   progress_ = {};
   ++run_.done_;
-  run_.fail(Error(fmt::format("{}: {}", to_line(run_.goal_.problems[index_]), error.what()), error.code()));
+  run_.complain(Error(fmt::format("{}: {}", to_line(run_.goal_.problems[index_]), error.what()), error.code()));
 }
 
 void TuneRun::Device::on_plan(const Problem&, const TunePlan& plan) {

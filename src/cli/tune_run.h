@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/auto_buckets.h"
 #include "cli/progress.h"
 #include "isolation/task.h"
 #include "report/report.h"
@@ -22,6 +23,7 @@ struct TuneGoal {
   std::optional<Budget> budget;     ///< seconds: of this run; trials: of all problems
   std::filesystem::path folder;
   TuningKey tuning;
+  std::optional<double> bucket_margin;  ///< --auto-buckets: the share that an M may lose with its neighbour's config
 };
 
 /// The best-config files of a problem, as a shell would be told: "out/best/qwen3….{three_kernel,merged}.json".
@@ -54,6 +56,13 @@ class TuneRun {
   /// The run cannot be ended as it should.
   void fail(const Error& error);
 
+  /// Once all problems are tuned: whether there are configs to be tried at other M, which the devices then get for
+  /// tasks.
+  bool begin_transfers();
+  /// Once these are done: leaves best-config files for those M alone whose configs serve the others. Returns a line
+  /// about each family of several M. After an interruption all keep their files; then a warning says so.
+  std::vector<std::string> keep_buckets();
+
   const std::filesystem::path& folder() const { return goal_.folder; }
   /// An implementation has no working config; a problem failed (then with this exit code).
   int exit_code() const { return exit_code_; }
@@ -61,6 +70,12 @@ class TuneRun {
   Report report() const;
 
  private:
+  /// A problem failed.
+  void complain(const Error& error);
+  /// What was found, in the past and now.
+  std::vector<Best> bests() const;
+  /// For two devices and more, lest one works on the largest problem when the others have nothing left to do.
+  void let_largest_wait_first();
   /// Says once what is going to be done in all, taking the other problems' spaces to be like the first one's.
   void announce_total(const TunePlan& first, const Ceilings& ceilings);
   double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
@@ -73,8 +88,12 @@ class TuneRun {
   bool verbose_, is_announced_ = false;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::vector<std::size_t> waiting_;  ///< indices into goal_.problems, the next one first
-  std::size_t done_ = 0;              ///< problems, failed ones included
-  double done_before_s_ = 0;          ///< what those took that were done in the past
+  std::size_t done_ = 0;              ///< problems, failed ones included …
+  std::size_t to_do_ = 0;             ///< … of so many
+  bool in_transfers_ = false;         ///< the problems are tuned
+  bool is_cut_short_ = false;         ///< by an error
+  std::vector<Transfers> transfers_;
+  double done_before_s_ = 0;  ///< what those took that were done in the past
   int exit_code_ = 0;
   Journal seen_;
   std::vector<std::unique_ptr<Device>> devices_;
@@ -86,6 +105,7 @@ class TuneRun::Device final : public TaskSource {
 
   std::optional<TuneTask> next() override;
   void finish(const std::vector<Best>& bests) override;
+  void finish_transfers(const Transfers& transfers) override;
   void give_up(const Error& error) override;
   void on_plan(const Problem& problem, const TunePlan& plan) override;
   void on_trial(const Trial& trial) override;
@@ -95,6 +115,9 @@ class TuneRun::Device final : public TaskSource {
 
  private:
   friend class TuneRun;
+
+  TuneTask take_problem();
+  TuneTask next_transfers();
 
   TuneRun& run_;
   Environment environment_;

@@ -18,8 +18,8 @@ class Driver {
  public:
   virtual ~Driver() = default;
   virtual const std::vector<OpenedDevice>& opened() const = 0;
-  /// Tunes until no source has a task left: the i-th is asked for, and told of, what the i-th device does. Throws Error
-  /// where a device is lost.
+  /// Works until no source has a task left, also after an earlier run: the i-th is asked for, and told of, what the
+  /// i-th device does. Throws Error where a device is lost.
   virtual void run(std::span<TaskSource* const> sources) = 0;
 };
 

@@ -15,11 +15,19 @@ void InProcess::run(std::span<TaskSource* const> sources) {
     options_.budget = task->budget;
     options_.recorded = std::move(task->recorded);
     try {
-      const std::vector<Best> bests = tune_problem(*device_, task->problem, options_, source);
+      Transfers transfers{.problem = task->problem, .of = {}};
+      std::vector<Best> bests;
+      if (task->winners.empty())
+        bests = tune_problem(*device_, task->problem, options_, source);
+      else
+        transfers.of = measure_transfers(*device_, task->problem, task->winners, options_, source);
       if (device_->is_lost())
         throw Error(fmt::format("{} is lost to this process after a fault; what was found is kept: go on with --resume",
                                 device_->info().id));
-      source.finish(bests);
+      if (transfers.of.empty())
+        source.finish(bests);
+      else
+        source.finish_transfers(transfers);
     } catch (const Error& error) {
       source.give_up(error);
       if (device_->is_lost()) return;

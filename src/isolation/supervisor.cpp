@@ -105,6 +105,11 @@ class Supervisor::Worker final : public WorkerEvents {
     source_->finish(bests);
     take_task();
   }
+  void on_transfers(const Transfers& transfers) override {
+    end_task();
+    source_->finish_transfers(transfers);
+    take_task();
+  }
   void on_error(const Error& error) override {
     if (!is_ready_) throw error;
     end_task();

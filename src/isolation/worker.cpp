@@ -47,6 +47,13 @@ void run_worker(ParentChannel& supervisor, const WorkerSetup& setup) {
       options.budget = task.budget;
       options.recorded = std::move(task.recorded);
       try {
+        if (!task.winners.empty()) {
+          const Transfers transfers{.problem = task.problem,
+                                    .of = measure_transfers(*watched, task.problem, task.winners, options, voice)};
+          if (transfers.of.empty()) return;  // to be stopped: as below
+          voice.on_transfers(transfers);
+          continue;
+        }
         const std::vector<Best> bests = tune_problem(*watched, task.problem, options, voice);
         if (bests.empty() && setup.should_stop()) return;  // the supervisor knows, or starts another
         voice.on_finished(bests);

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "results/json.h"
+#include "results/transfer_json.h"
 
 namespace moetune {
 namespace {
@@ -116,6 +117,8 @@ constexpr std::pair<std::string_view, Hear> kEvents[] = {
        for (const Field& best : field.at("bests").elements()) bests.push_back(read_best(best));
        events.on_finished(bests);
      }},
+    {"transfers", [](const Field& field, const Problem&,
+                     WorkerEvents& events) { events.on_transfers(read_transfers(field.at("transfers"))); }},
     {"error",
      [](const Field& field, const Problem&, WorkerEvents& events) {
        events.on_error(Error(field.at("text").text(), static_cast<ExitCode>(field.at("code").small_integer())));
@@ -170,6 +173,10 @@ void WorkerVoice::on_finished(const std::vector<Best>& bests) {
   send_(text_of({{"event", "finished"}, {"bests", std::move(list)}}));
 }
 
+void WorkerVoice::on_transfers(const Transfers& transfers) {
+  send_(text_of({{"event", "transfers"}, {"transfers", moetune::to_json(transfers)}}));
+}
+
 void WorkerVoice::on_error(const Error& error) {
   send_(text_of({{"event", "error"}, {"text", error.what()}, {"code", static_cast<int>(error.code())}}));
 }
@@ -195,8 +202,13 @@ std::string read_device_message(std::string_view line) {
 std::vector<std::string> to_messages(const TuneTask& task) {
   Json budget(nullptr);
   if (task.budget) budget = {{"kind", static_cast<int>(task.budget->kind)}, {"value", task.budget->value}};
-  std::vector<std::string> lines{
-      text_of({{"problem", to_json(task.problem)}, {"budget", std::move(budget)}, {"recorded", task.recorded.size()}})};
+  Json winners = Json::array();
+  for (const Winner& winner : task.winners)
+    winners.push_back({{"M", winner.M}, {"config", moetune::to_json(winner.config)}});
+  std::vector<std::string> lines{text_of({{"problem", to_json(task.problem)},
+                                          {"budget", std::move(budget)},
+                                          {"recorded", task.recorded.size()},
+                                          {"winners", std::move(winners)}})};
   for (const Trial& trial : task.recorded) lines.push_back(text_of(moetune::to_json(trial, "")));
   return lines;
 }
@@ -204,7 +216,9 @@ std::vector<std::string> to_messages(const TuneTask& task) {
 TuneTask read_task_messages(std::string_view line, const std::function<std::string()>& next_line) {
   const Json json = parse_json(line, kOrigin);
   const Field field(json, kOrigin);
-  TuneTask task{.problem = read_problem(field.at("problem")), .budget = {}, .recorded = {}};
+  TuneTask task{.problem = read_problem(field.at("problem")), .budget = {}, .recorded = {}, .winners = {}};
+  for (const Field& winner : field.at("winners").elements())
+    task.winners.push_back({.M = winner.at("M").integer(), .config = read_pipeline_config(winner.at("config"))});
   if (const auto budget = field.find("budget"))
     task.budget = Budget{.kind = static_cast<Budget::Kind>(budget->at("kind").small_integer()),
                          .value = budget->at("value").number()};

@@ -23,6 +23,7 @@ class WorkerEvents : public TuneEvents {
   /// The process cannot go on; the config in hand is why.
   virtual void on_lost(const Failure& failure) = 0;
   virtual void on_finished(const std::vector<Best>& bests) = 0;
+  virtual void on_transfers(const Transfers& transfers) = 0;
   /// The problem failed, or the device could not be opened.
   virtual void on_error(const Error& error) = 0;
 };
@@ -45,6 +46,7 @@ class WorkerVoice final : public WorkerEvents {
   void on_end() override;
   void on_lost(const Failure& failure) override;
   void on_finished(const std::vector<Best>& bests) override;
+  void on_transfers(const Transfers& transfers) override;
   void on_error(const Error& error) override;
 
  private:

@@ -1,7 +1,6 @@
 #include "library/config_choice.h"
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 #include <tuple>
 
@@ -10,6 +9,7 @@
 #include "base/error.h"
 #include "kernel/engine.h"
 #include "results/staleness.h"
+#include "search/buckets.h"
 #include "search/prior.h"
 
 namespace moetune {
@@ -134,14 +134,6 @@ Anchor guessed_anchor(Problem problem, std::int64_t M, Impl impl, const Environm
     anchor.config.stages.emplace(stage, *found);
   }
   return anchor;
-}
-
-/// The last M that is nearer to a than to b, a < b, in ratio.
-std::int64_t last_nearer(std::int64_t a, std::int64_t b) {
-  auto middle = static_cast<std::int64_t>(std::sqrt(static_cast<double>(a) * static_cast<double>(b)));
-  while (middle * middle > a * b) --middle;
-  while ((middle + 1) * (middle + 1) <= a * b) ++middle;
-  return middle;
 }
 
 /// Each anchor's range up to `most` tokens, those without a token left out. Anchors whose config is not legal in all of

@@ -52,6 +52,34 @@ struct Choice {
   bool operator==(const Choice&) const = default;
 };
 
+/// The share of its time that a problem loses with a config other than its own, from common rounds, with a 95 %
+/// interval over these. Below 0 where it gains.
+struct Regret {
+  double value = 0, low = 0, high = 0;
+
+  bool operator==(const Regret&) const = default;
+};
+
+/// How the best config of one M does at another M of a problem that is else the same.
+struct Transfer {
+  Impl impl = Impl::merged;      ///< of the config
+  std::int64_t tuned_M = 1;      ///< that it is the best of
+  std::int64_t M = 1;            ///< that it was measured at
+  std::optional<Regret> regret;  ///< none where it does not run there, or the best config of M itself did not any more
+  std::string reason;            ///< why there is none
+  bool served = false;           ///< M has no config of its own and is the nearest to tuned_M of those that have one
+
+  bool operator==(const Transfer&) const = default;
+};
+
+/// What was measured at one problem.
+struct Transfers {
+  Problem problem;
+  std::vector<Transfer> of;
+
+  bool operator==(const Transfers&) const = default;
+};
+
 /// An implementation at its best config, measured in the last rounds against the others.
 struct Best {
   Problem problem;
@@ -69,6 +97,7 @@ struct Best {
   Work work;
   std::optional<Ratio> versus_three_kernel;  ///< merged only: from the same rounds
   std::optional<Choice> choice;              ///< there where it was chosen, not given
+  std::vector<Transfer> bucket_transfer;     ///< how the config does at other M, ascending; where that was measured
 
   Load load() const {
     if (problem.ep_ranks > 1) return {.experts_hit = experts_hit, .slots = local_slots, .tokens = local_tokens};

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "results/json.h"
+#include "results/transfer_json.h"
 
 namespace moetune {
 namespace {
@@ -157,6 +158,11 @@ void JournalWriter::add(std::span<const Best> bests, const Done& done) {
   sync();
 }
 
+void JournalWriter::add(const Transfers& transfers) {
+  write_line(to_line_of(record("transfer", run_, to_json(transfers))));
+  sync();
+}
+
 Journal parse_journal(std::string_view text, std::string_view origin_name) {
   Journal journal;
   Origin origin{.file = std::string(origin_name), .line = 0};
@@ -182,7 +188,8 @@ Journal parse_journal(std::string_view text, std::string_view origin_name) {
         if (const auto tuning = fields.find("tuning")) journal.runs.back().tuning = read_tuning(*tuning);
         continue;
       }
-      if (kind != "trial" && kind != "best" && kind != "done") continue;  // of a later minor version
+      if (kind != "trial" && kind != "best" && kind != "done" && kind != "transfer")
+        continue;  // of a later minor version
       const auto found =
           std::find_if(journal.runs.rbegin(), journal.runs.rend(), [&](auto& each) { return each.id == run; });
       if (found == journal.runs.rend()) fields.at("run").fail("has no header before this line");
@@ -191,6 +198,8 @@ Journal parse_journal(std::string_view text, std::string_view origin_name) {
         journal.trials.push_back({read_trial(fields), index, origin.line});
       else if (kind == "done")
         journal.done.push_back({read_done(fields), index, origin.line});
+      else if (kind == "transfer")
+        journal.transfers.push_back({read_transfers(fields), index, origin.line});
       else
         journal.bests.push_back({read_best(fields), index, origin.line});
     } catch (const Error& error) {

@@ -54,6 +54,7 @@ class JournalWriter {
   void add(const Best& best);
   /// A problem's best configs and that it is done: all or nothing.
   void add(std::span<const Best> bests, const Done& done);
+  void add(const Transfers& transfers);
 
   const std::filesystem::path& path() const { return path_; }
   const std::string& run() const { return run_; }
@@ -87,11 +88,12 @@ struct Journal {
   std::vector<Recorded<Trial>> trials;
   std::vector<Recorded<Best>> bests;
   std::vector<Recorded<Done>> done;
+  std::vector<Recorded<Transfers>> transfers;
   std::vector<std::string> warnings;  ///< lines that could not be read, each with its number and reason
 };
 
-/// Reads all that can be read; the lines that cannot are in `warnings`. Throws Error where the first line is no header of
-/// a journal of this schema version. `origin` is what messages call it.
+/// Reads all that can be read; the lines that cannot are in `warnings`. Throws Error where the first line is no header
+/// of a journal of this schema version. `origin` is what messages call it.
 Journal parse_journal(std::string_view text, std::string_view origin);
 /// The same from a file. Throws Error also where that cannot be opened.
 Journal read_journal(const std::filesystem::path& path);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "results/names.h"
 #include "results/repro.h"
+#include "results/transfer_json.h"
 
 namespace moetune {
 namespace {
@@ -381,6 +382,7 @@ Json to_json(const Best& best, std::string_view device_id) {
   json["ceiling"] = number(best.ceiling);
   json["versus_three_kernel"] = best.versus_three_kernel ? to_json(*best.versus_three_kernel) : Json(nullptr);
   if (best.choice) json["choice"] = choice_json(*best.choice);
+  if (!best.bucket_transfer.empty()) json["bucket_transfer"] = bucket_transfer_json(best);
   json["verdict"] = to_json(best.verdict);
   json["repro"] = repro_command(best, device_id);
   return json;
@@ -400,7 +402,8 @@ Best read_best(const Field& field) {
             .ceiling = field.at("ceiling").finite(),
             .work = {.flops = field.at("work").at("flops").finite(), .bytes = field.at("work").at("bytes").finite()},
             .versus_three_kernel = {},
-            .choice = {}};
+            .choice = {},
+            .bucket_transfer = {}};
   if (best.problem.ep_ranks > 1) {
     best.local_slots = field.at("local_slots").finite();
     best.local_tokens = field.at("local_tokens").finite();
@@ -408,6 +411,8 @@ Best read_best(const Field& field) {
   if (const auto burst = field.find("burst")) best.burst = read_summary(*burst);
   if (const auto versus = field.find("versus_three_kernel")) best.versus_three_kernel = read_ratio(*versus);
   if (const auto choice = field.find("choice")) best.choice = read_choice(*choice);
+  if (const auto transfers = field.find("bucket_transfer"))
+    best.bucket_transfer = read_bucket_transfer(*transfers, best);
   return best;
 }
 

@@ -48,6 +48,7 @@ Journal only(const Journal& whole, const std::string& tuning) {
   copy(whole.trials, part.trials);
   copy(whole.bests, part.bests);
   copy(whole.done, part.done);
+  copy(whole.transfers, part.transfers);
   part.warnings = whole.warnings;
   return part;
 }
@@ -60,6 +61,8 @@ ProblemPast Past::of(const Problem& problem) const {
     if (each.record.problem == problem) past.done = each.record;
   for (const Recorded<Trial>& each : journal.trials)
     if (each.record.problem == problem) past.trials.push_back(each.record);
+  for (const Recorded<Transfers>& each : journal.transfers)
+    if (each.record.problem == problem) past.transfers = each.record;
   if (past.done)
     for (const Recorded<Best>& each : journal.bests)
       if (each.record.problem == problem) past.bests.push_back(each);

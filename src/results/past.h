@@ -16,6 +16,7 @@ struct ProblemPast {
   std::vector<Trial> trials;
   std::vector<Recorded<Best>> bests;  ///< where done; `run` counts in Past::journal
   std::optional<Done> done;
+  std::optional<Transfers> transfers;  ///< the last that were measured
 };
 
 /// The last tuning in a journal.

@@ -193,7 +193,8 @@ class Finals {
               .ceiling = merged_ceiling(problem, load, bench_.options().ceilings),
               .work = work,
               .versus_three_kernel = {},
-              .choice = choice_of(winner.finalist.config)};
+              .choice = choice_of(winner.finalist.config),
+              .bucket_transfer = {}};
     if (impl != Impl::three_kernel)
       for (const Entry* other : winners)
         if (other->finalist.config.impl == Impl::three_kernel)

@@ -34,9 +34,9 @@ TEST_F(NoiseFloor, IsMeasuredOnce) {
 TEST_F(NoiseFloor, DamagedEntriesAreNamed) {
   const auto path = noise_floor_cache(device_->info()).path();
   std::filesystem::create_directories(path.parent_path());
-  for (const char* text : {"", R"({"schema": "moe-tune/noise", "schema_version": "1.3"})",
-                           R"({"schema": "moe-tune/noise", "schema_version": "1.3", "noise_floor": -1})",
-                           R"({"schema": "moe-tune/ceilings", "schema_version": "1.3", "noise_floor": 0.01})"}) {
+  for (const char* text : {"", R"({"schema": "moe-tune/noise", "schema_version": "1.4"})",
+                           R"({"schema": "moe-tune/noise", "schema_version": "1.4", "noise_floor": -1})",
+                           R"({"schema": "moe-tune/ceilings", "schema_version": "1.4", "noise_floor": 0.01})"}) {
     write_text(path, text);
     EXPECT_ERROR(find(), path.filename().string());
     EXPECT_ERROR(find(), "doctor --measure");

@@ -21,12 +21,14 @@ struct Source final : TaskSource {
     return task;
   }
   void finish(const std::vector<Best>& bests) override { finished.push_back(bests.size()); }
+  void finish_transfers(const Transfers& measured) override { transfers.push_back(measured); }
   void give_up(const Error& error) override { errors.emplace_back(error.what()); }
   void on_trial(const Trial& trial) override { trials.push_back(trial); }
   bool should_stop() override { return stop; }
 
   std::vector<std::int64_t> waiting;
   std::vector<std::size_t> finished;
+  std::vector<Transfers> transfers;
   std::vector<std::string> errors;
   std::vector<Trial> trials;
   bool stop = false;
@@ -40,6 +42,8 @@ std::string said(const std::function<void(WorkerVoice&)>& say) {
 }
 
 const std::string kReady = said([](WorkerVoice& voice) { voice.on_ready(sample_environment().device, {}); });
+const Transfers kTransfers{.problem = sample_problem(), .of = {{.tuned_M = 8, .M = 16, .regret = Regret{}}}};
+const std::string kTransferred = said([](WorkerVoice& voice) { voice.on_transfers(kTransfers); });
 const std::string kFinished = said([](WorkerVoice& voice) { voice.on_finished({sample_best()}); });
 /// A config is tried, and in hand for so long.
 std::string in_hand(double seconds) {
@@ -55,6 +59,7 @@ class Script {
   explicit Script(std::string_view body) : body_("cd \"$0\"; say() { cat \"$1\"; }; " + std::string(body)) {
     write_text(folder_ / "ready", kReady);
     write_text(folder_ / "finished", kFinished);
+    write_text(folder_ / "transferred", kTransferred);
     write_text(folder_ / "in_hand", in_hand(60));
     write_text(folder_ / "in_hand_briefly", in_hand(0.2));
   }
@@ -77,6 +82,22 @@ TEST(Supervisor, HandsOutProblemsUntilNoneIsLeft) {
   Source source({1, 2, 3});
   run(Script("read device; say ready; while read task; do say finished; done"), source);
   EXPECT_EQ(source.finished, (std::vector<std::size_t>{1, 1, 1}));
+  EXPECT_TRUE(source.errors.empty());
+}
+
+TEST(Supervisor, RunsAgainAndTakesOtherResultsThanBests) {
+  Source source({1});
+  const Script script(
+      "read device; say ready; while read task; do "
+      "if [ -e tuned ]; then say transferred; else touch tuned; say finished; fi; done");
+  Supervisor supervisor(script.command(), {"cuda:0"}, [](std::string_view) {});
+  TaskSource* const sources[] = {&source};
+  supervisor.run(sources);
+  EXPECT_EQ(source.finished.size(), 1u);
+  source.waiting = {1, 2};
+  supervisor.run(sources);  // the first run's process has ended
+  EXPECT_EQ(source.finished.size(), 1u);
+  EXPECT_EQ(source.transfers, (std::vector{kTransfers, kTransfers}));
   EXPECT_TRUE(source.errors.empty());
 }
 

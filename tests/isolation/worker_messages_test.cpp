@@ -30,6 +30,7 @@ struct Heard final : WorkerEvents {
   void on_end() override { in_hand.reset(); }
   void on_lost(const Failure& failure) override { lost = failure; }
   void on_finished(const std::vector<Best>& found) override { bests = found; }
+  void on_transfers(const Transfers& measured) override { transfers = measured; }
   void on_error(const Error& failure) override {
     error = failure.what();
     code = failure.code();
@@ -47,6 +48,7 @@ struct Heard final : WorkerEvents {
   double limit_s = 0;
   Failure lost;
   std::vector<Best> bests;
+  Transfers transfers;
 };
 
 struct Connection {
@@ -114,6 +116,11 @@ TEST(WorkerMessages, EveryEventArrivesAsItWas) {
   EXPECT_EQ(heard.lost, (Failure{.outcome = Outcome::out_of_memory, .reason = "none left"}));
   voice.on_finished({sample_best(Impl::three_kernel), sample_best(Impl::merged)});
   EXPECT_EQ(heard.bests, (std::vector{sample_best(Impl::three_kernel), sample_best(Impl::merged)}));
+  const Transfers transfers{
+      .problem = sample_problem(),
+      .of = {{.impl = Impl::merged, .tuned_M = 8, .M = 16, .regret = Regret{.value = 0.5, .low = 0.25, .high = 0.75}}}};
+  voice.on_transfers(transfers);
+  EXPECT_EQ(heard.transfers, transfers);
   voice.on_error(Error("no such GPU", ExitCode::no_device));
   EXPECT_EQ(heard.error, "no such GPU");
   EXPECT_EQ(heard.code, ExitCode::no_device);
@@ -124,7 +131,8 @@ TEST(WorkerMessages, TasksArriveAsTheyWere) {
   for (const std::optional<Budget>& budget :
        {std::optional<Budget>{}, std::optional(Budget{.kind = Budget::Kind::seconds, .value = 1.0 / 3}),
         std::optional(Budget{.kind = Budget::Kind::share, .value = 0.2})}) {
-    const TuneTask task{.problem = sample_problem(), .budget = budget, .recorded = std::vector(3, sample_trial())};
+    TuneTask task{.problem = sample_problem(), .budget = budget, .recorded = std::vector(3, sample_trial())};
+    if (!budget) task.winners = {{.M = 8, .config = sample_pipeline(Impl::merged)}};
     const std::vector<std::string> lines = to_messages(task);
     EXPECT_EQ(lines.size(), 4u);
     auto next = lines.begin() + 1;
@@ -132,6 +140,7 @@ TEST(WorkerMessages, TasksArriveAsTheyWere) {
     EXPECT_EQ(read.problem, task.problem);
     EXPECT_EQ(read.budget, task.budget);
     EXPECT_EQ(read.recorded, task.recorded);
+    EXPECT_EQ(read.winners, task.winners);
   }
 }
 

@@ -3,6 +3,8 @@
 // holds, separated by blanks:
 //   final=fake:BLOCK_SIZE_M=64,BLOCK_SIZE_N=64,num_warps=4=crash    hang, exhaust_memory, break_device likewise
 //   pace=MS                                                         each run takes so long
+//   times=by_M                                                      the fake device's best BLOCK_SIZE_M is 16 for M of
+//                                                                   1 and 2, 32 up to 6, else 64
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -47,6 +49,7 @@ Planted planted() {
     rest.remove_prefix(std::min(rest.size(), word.size() + 1));
     const auto equals = word.rfind('=');
     const std::string_view value = word.substr(equals + 1);
+    if (word.starts_with("times=")) continue;
     if (word.starts_with("pace=")) {
       int ms = 0;
       std::from_chars(value.data(), value.data() + value.size(), ms);
@@ -69,6 +72,20 @@ std::optional<double> rugged_us(Stage stage, const StageConfig& config) {
   return 100 * (1 + 0.1 * steps) * (1 + 0.2 * std::sin(1.7 * phase));
 }
 
+/// The fake device is 20 % slower for each step of two from the best BLOCK_SIZE_M, whatever the rest of the config.
+TimeModel times_by_M(const Problem& problem) {
+  const double best = problem.M <= 2 ? 16 : problem.M <= 6 ? 32 : 64;
+  return [best](Stage stage, const StageConfig& config) -> std::optional<double> {
+    if (!is_tunable(stage)) return 5;
+    return 100 * (1 + 0.2 * std::abs(std::log2(config.config.at("BLOCK_SIZE_M") / best)));
+  };
+}
+
+bool has_times_by_M() {
+  const char* text = std::getenv("MOETUNE_PLANTED");
+  return text != nullptr && std::string_view(text).find("times=by_M") != std::string_view::npos;
+}
+
 /// A fake device with an id of its own.
 class NumberedFake final : public FakeDevice {
  public:
@@ -83,6 +100,7 @@ class NumberedFake final : public FakeDevice {
 
 std::unique_ptr<Device> open_fake(std::string_view id, Planted planted) {
   FakeSpec spec{.time_us = rugged_us};
+  if (has_times_by_M()) spec.time_us_of = times_by_M;
   for (const auto& [config, calamity] : planted.calamities)
     if (calamity == Calamity::break_device) spec.faults.emplace(config, Fault::sticky_fault);
   return plant(std::make_unique<NumberedFake>(id, std::move(spec)), std::move(planted), [] {});

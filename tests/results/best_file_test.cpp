@@ -18,13 +18,27 @@ TEST(BestFile, RoundTrips) {
   }
 }
 
+TEST(BestFile, HoldsHowTheConfigDoesAtOtherM) {
+  BestFile file{.best = sample_best(), .environment = sample_environment()};
+  EXPECT_FALSE(Json::parse(to_text(file)).contains("bucket_transfer")) << "where it was not measured";
+  file.best.bucket_transfer = sample_bucket_transfer();
+  EXPECT_EQ(parse_best_file(to_text(file), "b.json"), file);
+  Json json = Json::parse(to_text(file));
+  EXPECT_EQ(json["bucket_transfer"][0].dump(),
+            R"({"M":24,"regret":0.0078125,"ci_low":-0.001953125,"ci_high":0.015625,"served":true})");
+  EXPECT_EQ(json["bucket_transfer"][1].dump(),
+            R"({"M":96,"regret":null,"reason":"invalid: too large","served":false})");
+  json["bucket_transfer"][0]["M"] = 0;
+  EXPECT_ERROR(parse_best_file(json.dump(), "b.json"), "'bucket_transfer[0].M' must be 1 or more");
+}
+
 TEST(BestFile, HoldsWhatAServingEngineNeeds) {
   const Json json = Json::parse(to_text({.best = sample_best(), .environment = sample_environment()}));
   const Json& gate = json["stages"]["gate"]["config"];
   for (const char* key : {"BLOCK_SIZE_M", "BLOCK_SIZE_N", "BLOCK_SIZE_K", "GROUP_SIZE_M", "num_warps", "num_stages"})
     EXPECT_TRUE(gate.contains(key)) << key;
   EXPECT_NE(gate["BLOCK_SIZE_M"], json["stages"]["final"]["config"]["BLOCK_SIZE_M"]) << "the stages have a config each";
-  EXPECT_EQ(json["schema_version"], "1.3");
+  EXPECT_EQ(json["schema_version"], "1.4");
   EXPECT_EQ(json["environment"]["device"]["name"], "NVIDIA H200");
   EXPECT_EQ(json["verdict"]["passed"], true);
   EXPECT_EQ(json["roofline_fraction"], 0.75);

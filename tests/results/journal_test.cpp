@@ -60,6 +60,20 @@ TEST(Journal, SaysWhichTuningARunIsPartOfAndWhatItHasDone) {
   EXPECT_NE(new_tuning_id(), new_tuning_id());
 }
 
+TEST(Journal, HasTheTransfersOfAProblem) {
+  TemporaryFolder folder;
+  const auto path = folder / "journal.jsonl";
+  const Transfers transfers{.problem = sample_problem(),
+                            .of = {{.impl = Impl::merged, .tuned_M = 8, .M = 16, .regret = Regret{.value = 0.5}},
+                                   {.impl = Impl::three_kernel, .tuned_M = 32, .M = 16, .reason = "timeout: hangs"}}};
+  JournalWriter(path, sample_environment()).add(transfers);
+  const Journal journal = read_journal(path);
+  EXPECT_TRUE(journal.warnings.empty());
+  ASSERT_EQ(journal.transfers.size(), 1u);
+  EXPECT_EQ(journal.transfers[0].record, transfers);
+  EXPECT_EQ(journal.transfers[0].line, 2u);
+}
+
 TEST(Journal, EveryLineIsThereAsSoonAsItIsAdded) {
   TemporaryFolder folder;
   const auto path = folder / "journal.jsonl";

@@ -67,6 +67,21 @@ TEST(Past, RunsThatWentOnWithItArePartOfIt) {
   EXPECT_TRUE(past->of(other_problem()).bests.empty());
 }
 
+TEST(Past, HasTheTransfersThatWereMeasuredLast) {
+  TemporaryFolder folder;
+  const auto path = write_journal(folder);
+  const TuningKey key = read_past(path, kOptions)->tuning;
+  EXPECT_FALSE(read_past(path, kOptions)->of(sample_problem()).transfers);
+  Transfers transfers{.problem = sample_problem(), .of = {{.tuned_M = 8, .M = 16, .reason = "timeout: hangs"}}};
+  JournalWriter writer(path, sample_environment(), key);
+  writer.add(transfers);
+  transfers.of.front().reason = "incorrect: NaN";
+  writer.add(transfers);
+  const std::optional<Past> past = read_past(path, kOptions);
+  EXPECT_EQ(past->of(sample_problem()).transfers, transfers);
+  EXPECT_FALSE(past->of(other_problem()).transfers);
+}
+
 TEST(Past, OtherOptionsAreNamed) {
   TemporaryFolder folder;
   const auto path = write_journal(folder);
@@ -79,10 +94,11 @@ TEST(Past, OtherOptionsAreNamed) {
 TEST(Past, ThereIsNoneWithoutATuning) {
   TemporaryFolder folder;
   EXPECT_FALSE(read_past(folder / "missing.jsonl", kOptions));
-  { JournalWriter(folder / "bench.jsonl", sample_environment()).add(sample_best());   // Killed before its header.
-  std::ofstream(folder / "empty.jsonl").close();
-  EXPECT_FALSE(read_past(folder / "empty.jsonl", kOptions));
-}
+  {
+    JournalWriter(folder / "bench.jsonl", sample_environment()).add(sample_best());  // Killed before its header.
+    std::ofstream(folder / "empty.jsonl").close();
+    EXPECT_FALSE(read_past(folder / "empty.jsonl", kOptions));
+  }
   EXPECT_FALSE(read_past(folder / "bench.jsonl", kOptions));
 }
 

@@ -92,10 +92,22 @@ inline Best sample_best(Impl impl = Impl::merged, double median_us = 160) {
             .ceiling = 1.09,
             .work = {.flops = 1.2e9, .bytes = 4.8e8},
             .versus_three_kernel = {},
-            .choice = Choice{.ties = {sample_pipeline(impl)}, .flip_probability = 0.25, .margin = 0.0075}};
+            .choice = Choice{.ties = {sample_pipeline(impl)}, .flip_probability = 0.25, .margin = 0.0075},
+            .bucket_transfer = {}};
   for (const Stage stage : stages_of(impl)) best.stage_times[stage] = sample_summary(20);
   if (impl == Impl::merged) best.versus_three_kernel = Ratio{.value = 1.05, .low = 1.03, .high = 1.06};
   return best;
+}
+
+/// Of sample_best() at other M: one that it serves, one where it does not run.
+inline std::vector<Transfer> sample_bucket_transfer(Impl impl = Impl::merged) {
+  return {{.impl = impl,
+           .tuned_M = 16,
+           .M = 24,
+           .regret = Regret{.value = 0.0078125, .low = -0.001953125, .high = 0.015625},
+           .reason = {},
+           .served = true},
+          {.impl = impl, .tuned_M = 16, .M = 96, .regret = {}, .reason = "invalid: too large", .served = false}};
 }
 
 /// Whose configs its device can run.
@@ -107,7 +119,9 @@ inline Best legal_best(std::int64_t M = 16) {
 }
 
 inline Environment sample_environment() {
-  return {.build = {.version = "0.1.0", .git_revision = "0123456789ab", .compiler = "GNU 12.2.0 Release",
+  return {.build = {.version = "0.1.0",
+                    .git_revision = "0123456789ab",
+                    .compiler = "GNU 12.2.0 Release",
                     .kernels = {{"mma", "0123456789abcdef"}}},
           .created = "2025-01-31T12:00:00Z",
           .system = "Debian GNU/Linux 12 (bookworm), Linux 6.1.0 x86_64",

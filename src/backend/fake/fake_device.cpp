@@ -94,7 +94,11 @@ class FakePipeline : public Pipeline {
 class FakeWorkload : public Workload {
  public:
   FakeWorkload(FakeDevice::State& state, const Problem& problem, const DataSpec& data)
-      : state_(state), problem_(problem), data_(data), routing_(make_routing(problem, data)) {}
+      : state_(state),
+        problem_(problem),
+        data_(data),
+        routing_(make_routing(problem, data)),
+        time_us_(state.spec.time_us_of ? state.spec.time_us_of(problem) : state.spec.time_us) {}
 
   const Problem& problem() const override { return problem_; }
   const DataSpec& data() const override { return data_; }
@@ -115,6 +119,7 @@ class FakeWorkload : public Workload {
     outputs_.clear();
   }
   int draw() const { return draw_; }
+  std::optional<double> time_us(Stage stage, const StageConfig& config) const { return time_us_(stage, config); }
 
   Result<std::unique_ptr<Pipeline>> build(const PipelineConfig& config) override {
     for (const Stage stage : tunable_stages_of(config.impl)) {
@@ -124,7 +129,7 @@ class FakeWorkload : public Workload {
                        .reason = fmt::format("{} has no config of engine fake", to_string(stage))};
       if (auto why = fake_engine().why_invalid(found->second.config, stage, problem_, state_.info))
         return Failure{.outcome = Outcome::invalid, .reason = *why};
-      if (!state_.spec.time_us(stage, found->second))
+      if (!time_us_(stage, found->second))
         return Failure{.outcome = Outcome::invalid, .reason = "not in the recording"};
       state_.compile(stage, found->second);
     }
@@ -147,6 +152,7 @@ class FakeWorkload : public Workload {
   Problem problem_;
   DataSpec data_;
   Routing routing_;
+  TimeModel time_us_;
   int draw_ = 0;
   bool was_refilled_ = false;
   std::map<Impl, std::vector<std::uint16_t>> outputs_;
@@ -199,7 +205,7 @@ std::vector<float> FakePipeline::read_rows(std::span<const std::int64_t> tokens)
 double FakePipeline::model_us(Stage stage) const {
   const auto found = config_.stages.find(stage);
   const StageConfig config = found == config_.stages.end() ? StageConfig{} : found->second;
-  const double us = state_.spec.time_us(stage, config).value();
+  const double us = workload_.time_us(stage, config).value();
   if (workload_.draw() == 0 || state_.spec.routing_spread == 0) return us;
   std::uint64_t key = static_cast<std::uint64_t>(workload_.draw());
   for (const char c : fmt::format("{} {}", to_string(stage), to_label(config)))

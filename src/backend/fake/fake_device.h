@@ -39,6 +39,7 @@ enum class Fault {
 
 struct FakeSpec {
   TimeModel time_us;
+  std::function<TimeModel(const Problem&)> time_us_of = nullptr;  ///< instead, where the times depend on the problem
   std::map<std::pair<Stage, StageConfig>, Fault> faults;
   double noise = 0;           ///< relative standard deviation of a sample
   double routing_spread = 0;  ///< … and of what a draw of the routing does to a config of a stage, but the first draw
