@@ -41,6 +41,12 @@ class Committed(unittest.TestCase):
         for path in best_files()[::4]:
             self.valid("best-config", read(path), path)
 
+    def test_times_of_the_library(self):
+        paths = sorted((ROOT / "results").glob("*/library.json"))
+        self.assertGreater(len(paths), 0)
+        for path in paths:
+            self.valid("library", read(path), path)
+
     def test_golden_files(self):
         self.valid("report", read(GOLDEN / "report.json"), "report.json")
         sidecars = sorted((GOLDEN / "export").glob("*/*.moe-tune.json"))
