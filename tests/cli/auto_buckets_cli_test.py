@@ -1,7 +1,9 @@
 """`moe-tune tune --auto-buckets`: on the fake device, where it is known which M can share a config, and on the CPU."""
 
 import json
+import pathlib
 import re
+import shutil
 import signal
 import time
 
@@ -22,6 +24,13 @@ class AutoBuckets(CliTest):
     def tune(self, *more, planted=TIMES, code=0, **where):
         return self.run_tool(*self.words(*more, **where), MOETUNE_PLANTED=planted, code=code)
 
+    def copy_of_tuned(self, *more, out="out"):
+        """What tune() leaves, from a run for all tests: each takes seconds."""
+        made = pathlib.Path(self.shared) / f"tuned{''.join(more)}"
+        if not made.exists():
+            self.tune("-q", *more, out=made)
+        shutil.copytree(made, self.folder / out)
+
     def bests(self, out="out"):
         """(M, implementation) -> what its best-config file holds."""
         found = {}
@@ -41,7 +50,8 @@ class AutoBuckets(CliTest):
         return [record for record in map(json.loads, lines) if record["kind"] == kind]
 
     def interrupted_in_the_second_pass(self, how):
-        process = self.start(*self.words("--auto-buckets"), MOETUNE_PLANTED=f"{TIMES} pace=5")
+        self.copy_of_tuned()
+        process = self.start(*self.words("--auto-buckets", "--resume"), MOETUNE_PLANTED=f"{TIMES} pace=5")
         journal = self.folder / "out/journal.jsonl"
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and not (journal.exists() and '"kind":"transfer"' in journal.read_text()):
@@ -82,7 +92,7 @@ class AutoBuckets(CliTest):
         self.assertEqual(sum("bucket_transfer" in each for each in results), 2 * len(KEPT))
 
     def test_what_reads_the_folder_can(self):
-        self.tune("-q", "--auto-buckets")
+        self.copy_of_tuned("--auto-buckets")
         stdout, stderr = self.run_tool("report", "out")
         self.assertIn("(geometric means of 7 problems)", stdout)
         stdout, more = self.run_tool("report", "out/best", "--json", "-")
@@ -94,7 +104,7 @@ class AutoBuckets(CliTest):
         self.assertEqual(self.answer("merged"), self.answer())
 
     def test_nothing_is_measured_without_it_and_it_can_come_later(self):
-        self.tune("-q", "--auto-buckets", out="at-once")
+        self.copy_of_tuned("--auto-buckets", out="at-once")
         plain, stderr = self.tune()
         self.assertNotIn("auto-buckets", stderr)
         self.assertNotIn("config of their own", plain)
@@ -117,7 +127,7 @@ class AutoBuckets(CliTest):
         self.assertEqual(len(self.records("trial")), known)
 
     def test_neither_isolation_nor_the_number_of_devices_matters(self):
-        self.tune("-q", "--auto-buckets")
+        self.copy_of_tuned("--auto-buckets")
         self.tune("-q", "--auto-buckets", "--isolation", "off", out="off")
         _, stderr = self.tune("--auto-buckets", device="fake:0,1,2", planted=f"{TIMES} pace=1", out="three")
         self.assertIn("of their neighbours: at most 94 trials", stderr)
@@ -126,7 +136,7 @@ class AutoBuckets(CliTest):
             self.assertEqual(self.answer(out), self.answer())
 
     def test_ctrl_c_leaves_all_files_and_resume_goes_on(self):
-        self.tune("-q", "--auto-buckets", out="undisturbed")
+        self.copy_of_tuned("--auto-buckets", out="undisturbed")
         code, stderr = self.interrupted_in_the_second_pass(signal.SIGINT)
         self.assertEqual(code, 130)
         self.assertIn("--auto-buckets did not come to an end: every M keeps the config of its own", stderr)
@@ -136,7 +146,7 @@ class AutoBuckets(CliTest):
         self.assertEqual(sorted(record["problem"]["M"] for record in self.records("transfer")), MS, "one was measured again")
 
     def test_a_kill_loses_nothing(self):
-        self.tune("-q", "--auto-buckets", out="undisturbed")
+        self.copy_of_tuned("--auto-buckets", out="undisturbed")
         self.interrupted_in_the_second_pass(signal.SIGKILL)
         self.assertEqual(len(self.bests()), 2 * len(MS))
         self.tune("-q", "--auto-buckets", "--resume")
@@ -149,7 +159,7 @@ class AutoBuckets(CliTest):
         self.assertEqual(self.answer(), self.answer("undisturbed"))
 
     def test_a_config_that_crashes_at_another_m_is_not_chosen_for_it(self):
-        self.tune("-q")
+        self.copy_of_tuned()
         self.assertEqual(self.bests()[2, "merged"]["stages"], self.bests()[1, "merged"]["stages"])
         gate = self.bests()[12, "merged"]["stages"]["gate"]
         config = ",".join(f"{key}={value}" for key, value in gate["config"].items())
@@ -196,28 +206,30 @@ class AutoBuckets(CliTest):
 class OnTheCpu(CliTest):
     def test_libmoetune_takes_what_was_kept(self):
         shape = ["--K", "64", "--N1", "64", "--E", "4", "--topk", "2", "--device", "cpu"]
-        tune = ["tune", *shape, "--M", "1,2,4,8,16", "--impl", "merged", "--budget", "40evals", "--out", "out"]
+        # One config, so that finals are short; then the M get different ones, whatever is the best here.
+        config = "cpu:BLOCK_SIZE_M=64,BLOCK_SIZE_N=32,BLOCK_SIZE_K=512,num_threads=1,stream_rows=32"
+        tune = ["tune", *shape, "--M", "1,2,4", "--impl", "merged", "--config", f"gate={config}", "--config",
+                f"final={config}", "--budget", "3s", "--out", "out"]
         self.run_tool(*tune, "-q")
-        # On some machines one config is the best of all M: they get different ones.
         journal = self.folder / "out/journal.jsonl"
         records = [json.loads(line) for line in journal.read_text().splitlines()]
         for record in records:
             if record["kind"] == "best":
-                block_n = {1: 32, 2: 64, 4: 32, 8: 64, 16: 16}[record["problem"]["M"]]
+                block_n = {1: 32, 2: 64, 4: 32}[record["problem"]["M"]]
                 for stage in record["stages"].values():
                     stage["config"]["BLOCK_SIZE_N"] = block_n
         journal.write_text("".join(json.dumps(record, separators=(",", ":")) + "\n" for record in records))
         stdout, _ = self.run_tool(*tune, "--resume", "--auto-buckets", "--bucket-margin", "10")
         measured = [each["regret"] for record in self.documents(journal) if record["kind"] == "transfer"
                     for each in record["transfers"]]
-        self.assertEqual(measured.count(0), 4, "1 and 4 have one config, 2 and 8 too")
+        self.assertEqual(measured.count(0), 2, "1 and 4 have one config")
         self.assertNotIn(None, measured)
         line = next(line for line in stdout.splitlines() if line.startswith("merged: "))
         kept = re.search(r"of their own: ([\d, ]+)", line)
-        kept = [int(M) for M in kept.group(1).split(", ")] if kept else [1, 2, 4, 8, 16]
+        kept = [int(M) for M in kept.group(1).split(", ")] if kept else [1, 2, 4]
         files = [self.documents(path)[0] for path in (self.folder / "out/best").iterdir()]
         self.assertEqual(sorted(best["problem"]["M"] for best in files), kept)
-        stdout, _ = self.run_tool("prebuild", *shape, "--M", "16", "--configs", "out")
+        stdout, _ = self.run_tool("prebuild", *shape, "--M", "4", "--configs", "out")
         ranges = {}
         for first, last, M in re.findall(r"^  M (\d+)(?:\.\.\.(\d+))? .*tuned at M=(\d+): ", stdout, re.M):
             for each in range(int(first), int(last or first) + 1):
