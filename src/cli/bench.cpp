@@ -211,9 +211,8 @@ void Runner::run(benchmark::State& state, Timed& timed, std::optional<Stage> sta
     }
     const int draws = draws_of(job);
     // A call for each draw: in the pauses between calls a GPU that met its power limit recovers.
-    constexpr benchmark::IterationCount kMostAtOnce = 1000;
     const int batch = static_cast<int>(
-        std::clamp<benchmark::IterationCount>((state.max_iterations + draws - 1) / draws, 1, kMostAtOnce));
+        std::clamp<benchmark::IterationCount>((state.max_iterations + draws - 1) / draws, 1, kMostSamplesAtOnce));
     const Measured next{&timed, stage};
     if (settled_ != next) {
       if (const auto failure = load_for(device_.settle_seconds(), {.pipeline = ready.result.value(), .stage = stage},

@@ -10,12 +10,11 @@
 namespace moetune {
 namespace {
 
-constexpr double kWarmUpUs = 1000;    // warm up for at least this long …
-constexpr int kWarmUpSamples = 10;    // … or so many samples
-constexpr double kMostAtOnce = 1000;  // samples asked of a timer, which keeps events for each
-constexpr double kDearUs = 1e6;       // a warm-up sample longer than this is not thrown away
-constexpr double kHopeless = 3.0;     // of the incumbent's time: one sample after the warm-up is enough to tell
-constexpr double kBehind = 1.25;      // of the incumbent's time: kBehindSamples are enough to tell
+constexpr double kWarmUpUs = 1000;  // warm up for at least this long …
+constexpr int kWarmUpSamples = 10;  // … or so many samples
+constexpr double kDearUs = 1e6;     // a warm-up sample longer than this is not thrown away
+constexpr double kHopeless = 3.0;   // of the incumbent's time: one sample after the warm-up is enough to tell
+constexpr double kBehind = 1.25;    // of the incumbent's time: kBehindSamples are enough to tell
 constexpr int kBehindSamples = 10;
 constexpr int kSlowRetries = 3;     // of a visit at a clock far below the candidate's best …
 constexpr double kSlowRest = 0.05;  // … after this many seconds, then twice and four times as many
@@ -139,7 +138,8 @@ class Runner {
   void load(double seconds, const Pipeline*& last_run) {
     while (!failure_ && seconds_each_ > 0 && seconds >= seconds_each_ / 2) {
       const double before = spent_s_;
-      take(static_cast<int>(std::clamp(std::round(seconds / seconds_each_), 1.0, kMostAtOnce)), last_run);
+      take(static_cast<int>(std::clamp(std::round(seconds / seconds_each_), 1.0, double{kMostSamplesAtOnce})),
+           last_run);
       seconds -= spent_s_ - before;
     }
   }

@@ -13,6 +13,9 @@
 
 namespace moetune {
 
+/// Samples to ask of a timer in one call: it keeps events for each.
+inline constexpr int kMostSamplesAtOnce = 1000;
+
 /// How long a candidate is sampled.
 struct SamplingRule {
   double relative_half_width = 0.005;  ///< stop where the 95 % interval of the median is this narrow ("interval") …

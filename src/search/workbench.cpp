@@ -72,7 +72,7 @@ void Workbench::begin_to_prepare(std::span<const PipelineConfig> configs) {
     for (const auto& stage : preparation.stages) distinct.erase(stage);
   if (distinct.empty()) return;
   std::vector<std::pair<Stage, StageConfig>> stages(distinct.begin(), distinct.end());
-  const bool beside = !device_.kernels(problem_, stages).empty();
+  const bool beside = !device_.kernels(problem_, {}).empty();
   std::future<double> seconds = std::async(beside ? std::launch::async : std::launch::deferred, [this, stages] {
     const double start = options_.clock();
     device_.prepare(problem_, stages, [] {});
