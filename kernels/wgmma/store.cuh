@@ -121,18 +121,14 @@ class Store {
     return row * kStoreRowBytes + ((kStoreRowBytes == 128 ? chunk ^ (row & 7) : chunk ^ ((row >> 1) & 3)) << 4);
   }
 
-  /// Sends `height` rows of a buffer's panels out, as far as the tile has them: the map (TensorGemmArguments::out) is
-  /// clipped at its row 2^30, which is laid on the tile's end.
-  __device__ __forceinline__ void send(unsigned buffer, const Tile& tile, int first_row, int column, int panels,
-                                       int height) const {
+  /// Sends a buffer's panel out, as far as the tile has its rows: the map (TensorGemmArguments::out) is clipped at its
+  /// row 2^30, which is laid on the tile's end.
+  __device__ __forceinline__ void send(unsigned buffer, const Tile& tile, int first_row, int column) const {
     ptx::fence_async_proxy();
     sync();
     if (!is_issuer()) return;
-    const int left = tile.rows - first_row;
-    if (left > 0)
-      for (int panel = 0; panel < panels; panel++)
-        ptx::store_box(out_map_, buffer + panel * height * kStoreRowBytes,
-                       ptx::Coordinates<3>{column + panel * kPanelColumns, (1 << 30) - left, tile.row + tile.rows});
+    if (const int left = tile.rows - first_row; left > 0)
+      ptx::store_box(out_map_, buffer, ptx::Coordinates<3>{column, (1 << 30) - left, tile.row + tile.rows});
     ptx::commit_stores();
   }
   /// The buffers take turns: waits until the copy engine has read what this one had.
@@ -193,7 +189,7 @@ class Store {
           }
           ptx::store_matrices_x4(buffer + in_panel(row, f + lane_ / 16), matrices);
         }
-        send(buffer, tile, (consumer_ * kParts + part) * 64, tile.column + first * 8, 1, 64);
+        send(buffer, tile, (consumer_ * kParts + part) * 64, tile.column + first * 8);
       }
     }
   }
@@ -250,31 +246,34 @@ class Store {
     }
   }
 
-  /// kStoreTokens tokens at a time, in panels of the columns of the whole consumer.
+  /// A panel at a time: kStoreTokens tokens in the columns of one part or of several.
   __device__ __forceinline__ void stage_columns(const Tile& tile, const RowWeights<G>& weights,
                                                 const Accumulators& acc) {
-    constexpr int kColumns = G::kOutColumns / kConsumers, kPanelsOut = kColumns / kPanelColumns;
-    constexpr int kChunks = kPanelColumns / 8, kPanelBytes = kStoreTokens * kStoreRowBytes;
-    const int first_column = tile.column + consumer_ * kColumns;
+    constexpr int kPartColumns = 4 * kWarpColumns, kPartsOfPanel = kPanelColumns / kPartColumns;
+    static_assert(kParts % kPartsOfPanel == 0 && kPanelColumns % kPartColumns == 0);
+    const int first_column = tile.column + consumer_ * kParts * kPartColumns;
     ColumnBias bias[kParts];
 #pragma unroll
     for (int part = 0; part < kParts; part++)
-      bias[part] = column_bias(tile, first_column + (part * 4 + warp_) * kWarpColumns);
+      bias[part] = column_bias(tile, first_column + part * kPartColumns + warp_ * kWarpColumns);
 #pragma unroll
     for (int first = 0; first < kBlockM; first += kStoreTokens) {
       if (first >= tile.rows) break;
-      const unsigned buffer = next_buffer();
 #pragma unroll
-      for (int part = 0; part < kParts; part++)
+      for (int panel = 0; panel < kParts / kPartsOfPanel; panel++) {
+        const unsigned buffer = next_buffer();
 #pragma unroll
-        for (int h = 0; h < kHalves; h++) {
-          unsigned matrices[4];
+        for (int within = 0; within < kPartsOfPanel; within++)
 #pragma unroll
-          for (int j = 0; j < 4; j++) matrices[j] = column_pair(acc[part], first / 8 + j, h, weights, bias[part]);
-          const int chunk = (part * 4 + warp_) * kHalves + h;
-          ptx::store_transposed_x4(buffer + chunk / kChunks * kPanelBytes + in_panel(lane_, chunk % kChunks), matrices);
-        }
-      send(buffer, tile, first, first_column, kPanelsOut, kStoreTokens);
+          for (int h = 0; h < kHalves; h++) {
+            const int part = panel * kPartsOfPanel + within;
+            unsigned matrices[4];
+#pragma unroll
+            for (int j = 0; j < 4; j++) matrices[j] = column_pair(acc[part], first / 8 + j, h, weights, bias[part]);
+            ptx::store_transposed_x4(buffer + in_panel(lane_, (within * 4 + warp_) * kHalves + h), matrices);
+          }
+        send(buffer, tile, first, first_column + panel * kPanelColumns);
+      }
     }
   }
 

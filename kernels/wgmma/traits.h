@@ -63,11 +63,14 @@ constexpr int store_columns(const Config& c, Epilogue epilogue) {
 constexpr int store_panel(const Config& c, Epilogue epilogue) {
   return store_columns(c, epilogue) % kPanel == 0 ? kPanel : kPanel / 2;
 }
-/// Of a consumer: two buffers. One holds a panel of 64 rows; swapped, all panels of kStoreTokens tokens.
+/// Of a panel.
+constexpr int store_rows(const Config& c) {
+  return c.swap_ab ? kStoreTokens : 64;
+}
+/// Of a consumer: two buffers of a panel each. With all columns of its tokens in a buffer instead, tiles of 160 x 256
+/// would have room for 3 stages in place of 4 where they store as many columns as they multiply.
 constexpr int store_bytes(const Config& c, Epilogue epilogue) {
-  if (!stages_output(c)) return 0;
-  const int elements = c.swap_ab ? kStoreTokens * store_columns(c, epilogue) : 64 * store_panel(c, epilogue);
-  return 2 * elements * kElementBytes;
+  return stages_output(c) ? 2 * store_rows(c) * store_panel(c, epilogue) * kElementBytes : 0;
 }
 
 /// Tiles that are on their way from the thread that fetches their numbers to all others.

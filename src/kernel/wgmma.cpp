@@ -78,7 +78,7 @@ TensorBoxes tensor_boxes(const wgmma::Config& c, Epilogue epilogue) {
     boxes.rows = c.block_n / 2, boxes.halves = 2 / c.cluster_m;
   if (wgmma::stages_output(c)) {
     boxes.store_columns = wgmma::store_panel(c, epilogue);
-    boxes.store_rows = c.swap_ab ? wgmma::kStoreTokens : 64;
+    boxes.store_rows = wgmma::store_rows(c);
   }
   return boxes;
 }
@@ -218,24 +218,21 @@ std::vector<Config> swap_ab_first_configs(Stage stage, const Problem& problem, c
            {128, 128, 64, 1, 3, 1, 1, 2},
            {m, 256, 64, 1, 4, 2, 1, 1, 1},
            {128, 256, 64, 8, 4, 2, 1, 1, 0, 1},
-           {160, 256, 64, 8, 3, 2, 1, 1, 0, 1}};
+           {160, 256, 64, 8, 4, 2, 1, 1, 0, 1}};
   } else {
-    // Tiles of an expert are of even height, so that the widest that registers allow wastes nothing; in the second
-    // GEMM, whose tiles are short, its fourth stage gives way to the store buffers.
+    // Tiles of an expert are of even height, so that the widest that registers allow wastes nothing.
     if (rows > 700) all = {{128, 256, 64, 8, 4, 2, 2, 1, 0, 1}};
     for (const Guess& guess : {Guess{160, 256, 64, 8, 4, 2},
-                               {160, 256, 64, 8, 3, 2, 2, 1, 0, 1},
-                               {160, 256, 64, 8, 4, 2, 2},
-                               {160, 256, 64, 8, 3, 2, 2},
                                {160, 256, 64, 8, 4, 2, 1, 1, 0, 1},
-                               {160, 256, 64, 8, 3, 2, 1, 1, 0, 1},
+                               {160, 256, 64, 8, 4, 2, 2, 1, 0, 1},
+                               {160, 256, 64, 8, 4, 2, 2},
                                {128, 256, 64, 8, 4, 2, 1, 1, 0, 1},
                                {96, 256, 64, 8, 4, 2},
                                {160, 128, 64, 8, 5, 2, 1, 1, 0, 1},
                                {128, 256, 64, 8, 4, 2},
                                {128, 256, 64, 8, 4, 2, 2, 1, 0, 1},
                                {192, 256, 64, 8, 3, 2, 1, 1, 0, 1},
-                               {160, 256, 64, 8, 3, 2},
+                               {160, 256, 64, 8, 3, 2, 1, 1, 0, 1},
                                {192, 128, 64, 8, 5, 2, 1, 1, 0, 1}})
       all.push_back(guess);
   }
