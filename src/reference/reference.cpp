@@ -1,11 +1,8 @@
 #include "reference/reference.h"
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
-#include <mutex>
-#include <thread>
 
+#include "base/run_tasks.h"
 #include "data/fill.h"
 #include "reference/activation.h"
 #include "reference/dot.h"
@@ -17,29 +14,6 @@ namespace {
 
 constexpr std::int64_t kRowsPerTask = 32;  // small enough to share out, large enough to forget the cost of it
 constexpr std::int64_t kBatchFloats = std::int64_t{1} << 26;  // 256 MB of inputs and intermediates at a time
-
-/// Calls body(task) for 0 … tasks-1 on all hardware threads; the next free thread takes the next task.
-template <class Body>
-void run_tasks(std::int64_t tasks, const Body& body) {
-  std::atomic<std::int64_t> next = 0;
-  std::mutex mutex;
-  std::exception_ptr failure;
-  const auto work = [&] {
-    try {
-      for (std::int64_t task; (task = next.fetch_add(1)) < tasks;) body(task);
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      failure = std::current_exception();
-      next = tasks;
-    }
-  };
-  std::vector<std::jthread> threads;
-  const std::int64_t wanted = std::min<std::int64_t>(tasks, std::max(1u, std::thread::hardware_concurrency()));
-  for (std::int64_t t = 1; t < wanted; ++t) threads.emplace_back(work);
-  work();
-  threads.clear();
-  if (failure) std::rethrow_exception(failure);
-}
 
 /// Some tokens with their intermediates. A slot here is (position of the token in the batch)·topk + choice.
 struct Batch {

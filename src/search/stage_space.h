@@ -36,7 +36,7 @@ struct StageSpace {
   std::vector<std::size_t> neighbours(std::size_t candidate) const;
 };
 
-/// Why a config cannot be chosen; nothing where it can.
+/// Why a config cannot be chosen; nothing where it can. Asked on several threads at once.
 using Legality = std::function<std::optional<std::string>(const Engine& engine, const Config& config)>;
 
 /// Walks the engines' spaces and asks each engine what is legal, or `legality` where there is one. `spaces` has one for
