@@ -43,6 +43,7 @@ void choose(FamilyBuckets& family, std::span<const Transfers> measured, double m
   RegretMatrix regret(Ms.size(), std::vector<std::optional<double>>(Ms.size()));
   const auto index = [&](std::int64_t M) -> std::size_t { return std::find(Ms.begin(), Ms.end(), M) - Ms.begin(); };
   const std::vector<Transfer> transfers = transfers_in(family, measured);
+  family.any_tried = !transfers.empty();
   for (const Transfer& each : transfers)
     if (each.regret) regret.at(index(each.M)).at(index(each.tuned_M)) = each.regret->value;
   for (const std::size_t server : choose_buckets(Ms, regret, margin)) family.servers.push_back(Ms[server]);
@@ -89,6 +90,11 @@ std::string to_line(const FamilyBuckets& family, double margin, bool name_family
     text.insert(0, line.substr(line.find(',') + 1) + ": ");  // without its M
   }
   const std::set<std::int64_t> kept(family.servers.begin(), family.servers.end());
+  if (!family.any_tried)
+    return text + fmt::format(
+                      "each of {} M has a config of its own; they lie more than {} times apart, where no "
+                      "other's is tried",
+                      kept.size(), kTransferReach);
   if (kept.size() == family.Ms.size())
     return text +
            fmt::format("each of {} M has a config of its own; none does with its neighbour's at a loss of {:.1f} %",

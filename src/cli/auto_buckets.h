@@ -15,6 +15,7 @@ struct FamilyBuckets {
   Problem problem;                    ///< one of them: the others differ in M alone
   std::vector<Impl> impls;            ///< that have best configs
   std::vector<std::int64_t> Ms;       ///< ascending
+  bool any_tried = false;             ///< whether some M tried another's config: none does beyond kTransferReach
   std::vector<std::int64_t> servers;  ///< of each M the one whose config it takes: M itself where it keeps its own
   std::optional<Transfer> worst;      ///< of those that take another's, the one that loses most
 

@@ -19,8 +19,11 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// `done` is from 0 to 1, of the whole run.
+  /// `done` is from 0 to 1, of the whole run, or of the part that begin_part() began.
   void update(double done, std::string_view text);
+
+  /// What follows is another part, with a time left of its own.
+  void begin_part() { start_ = Clock::now(); }
 
   /// A line that stays; above the bar where there is one.
   void note(std::string_view line);

@@ -61,6 +61,13 @@ TEST(AutoBuckets, ANarrowMarginKeepsAll) {
             "merged: each of 4 M has a config of its own; none does with its neighbour's at a loss of 0.1 %");
 }
 
+TEST(AutoBuckets, NothingIsSaidOfConfigsThatWereNotTried) {
+  const FamilyBuckets family = choose_family_buckets(std::vector{best(1), best(16)}, {}, 0.01).front();
+  EXPECT_EQ(family.servers, family.Ms);
+  EXPECT_EQ(to_line(family, 0.01, false),
+            "merged: each of 2 M has a config of its own; they lie more than 8 times apart, where no other's is tried");
+}
+
 TEST(AutoBuckets, WhatIsLostToNoiseIsNothing) {
   const std::vector<Transfers> measured{{.problem = at(8), .of = {loses(16, 8, -0.01)}}};
   EXPECT_EQ(to_line(choose_family_buckets(std::vector{best(8), best(16)}, measured, 0.01).front(), 0.01, false),
