@@ -187,6 +187,7 @@ int TuneCommand::run(const Session& session) {
   std::vector<std::string> buckets;
   try {
     driver->run(sources);
+    if (const std::string account = run.account(); !account.empty()) note(account);
     if (auto_buckets_) {
       if (run.begin_transfers()) driver->run(sources);
       progress.clear();

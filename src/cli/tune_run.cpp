@@ -172,6 +172,7 @@ bool TuneRun::begin_transfers() {
   done_ = 0;
   to_do_ = waiting_.size();
   if (waiting_.empty()) return false;
+  progress_.begin_part();
   progress_.note(fmt::format("trying the configs of neighbouring M at {} problem{}, about {}", to_do_,
                              to_do_ == 1 ? "" : "s", format_duration(seconds / static_cast<double>(devices_.size()))));
   return true;
@@ -210,6 +211,13 @@ std::vector<std::string> TuneRun::keep_buckets() {
   for (const FamilyBuckets& family : families)
     if (several(family)) lines.push_back(to_line(family, goal_.bucket_margin.value(), name_families));
   return lines;
+}
+
+std::string TuneRun::account() const {
+  if (tuned_s_ == 0) return "";
+  return fmt::format("{} of tuning: {:.0f} s on the device, {:.0f} s waiting for compilers, {:.1f} s of moe-tune's own",
+                     format_duration(tuned_s_), spent_.on_device, spent_.compiling,
+                     tuned_s_ - spent_.on_device - spent_.compiling);
 }
 
 Report TuneRun::report() const {
@@ -260,6 +268,7 @@ TuneTask TuneRun::Device::take_problem() {
   run_.waiting_.erase(run_.waiting_.begin());
   failures_.clear();
   task_seconds_ = 0;
+  task_spent_ = {};
   return {.problem = run_.goal_.problems[index_], .budget = {}, .recorded = {}, .winners = {}};
 }
 
@@ -284,7 +293,12 @@ void TuneRun::Device::finish_transfers(const Transfers& transfers) {
 void TuneRun::Device::finish(const std::vector<Best>& bests) {
   progress_ = {};
   if (bests.size() + failures_.size() < run_.goal_.impls.size()) return;  // interrupted
-  journal_.add(bests, {.problem = run_.goal_.problems[index_], .seconds = task_seconds_, .failures = failures_});
+  journal_.add(
+      bests,
+      {.problem = run_.goal_.problems[index_], .seconds = task_seconds_, .spent = task_spent_, .failures = failures_});
+  run_.tuned_s_ += task_seconds_;
+  run_.spent_.compiling += task_spent_.compiling;
+  run_.spent_.on_device += task_spent_.on_device;
   ++run_.done_;
   for (const Best& best : bests) {
     run_.seen_.bests.push_back({.record = best, .run = index_in_seen_, .line = 0});
@@ -312,6 +326,7 @@ void TuneRun::Device::on_trial(const Trial& trial) {
 void TuneRun::Device::on_progress(const TuneProgress& progress) {
   progress_ = progress;
   task_seconds_ = progress.seconds;
+  task_spent_ = progress.spent;
   run_.show();
 }
 

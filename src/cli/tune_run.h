@@ -63,6 +63,10 @@ class TuneRun {
   /// about each family of several M. After an interruption all keep their files; then a warning says so.
   std::vector<std::string> keep_buckets();
 
+  /// "2 min 30 s of tuning: 96 s on the device, 49 s waiting for compilers, 5.1 s of moe-tune's own"; empty where
+  /// nothing was tuned.
+  std::string account() const;
+
   const std::filesystem::path& folder() const { return goal_.folder; }
   /// An implementation has no working config; a problem failed (then with this exit code).
   int exit_code() const { return exit_code_; }
@@ -93,6 +97,8 @@ class TuneRun {
   bool in_transfers_ = false;         ///< the problems are tuned
   bool is_cut_short_ = false;         ///< by an error
   std::vector<Transfers> transfers_;
+  double tuned_s_ = 0;        ///< what the problems tuned in this run took, …
+  Spent spent_;               ///< … and for what
   double done_before_s_ = 0;  ///< what those took that were done in the past
   int exit_code_ = 0;
   Journal seen_;
@@ -125,7 +131,8 @@ class TuneRun::Device final : public TaskSource {
   std::size_t index_in_seen_;
   std::size_t index_ = 0;  ///< of the problem in hand, into TuneGoal::problems
   std::size_t recorded_ = 0;
-  double task_seconds_ = 0;
+  double task_seconds_ = 0;  ///< that the problem in hand has taken
+  Spent task_spent_;
   std::map<Impl, std::string> failures_;
   TuneProgress progress_;
 };

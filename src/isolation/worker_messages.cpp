@@ -66,17 +66,21 @@ Json to_json(const TuneProgress& progress) {
           {"done", progress.done},
           {"expected", progress.expected},
           {"seconds", progress.seconds},
+          {"compiling", progress.spent.compiling},
+          {"on_device", progress.spent.on_device},
           {"best_us", progress.best_us ? Json(*progress.best_us) : Json(nullptr)},
           {"best_label", progress.best_label}};
 }
 
 TuneProgress read_progress(const Field& field) {
-  TuneProgress progress{.phase = field.at("phase").text(),
-                        .done = field.at("done").unsigned_integer(),
-                        .expected = field.at("expected").unsigned_integer(),
-                        .seconds = field.at("seconds").number(),
-                        .best_us = {},
-                        .best_label = field.at("best_label").text()};
+  TuneProgress progress{
+      .phase = field.at("phase").text(),
+      .done = field.at("done").unsigned_integer(),
+      .expected = field.at("expected").unsigned_integer(),
+      .seconds = field.at("seconds").number(),
+      .spent = {.compiling = field.at("compiling").number(), .on_device = field.at("on_device").number()},
+      .best_us = {},
+      .best_label = field.at("best_label").text()};
   if (const auto best = field.find("best_us")) progress.best_us = best->number();
   return progress;
 }

@@ -80,6 +80,14 @@ struct Transfers {
   bool operator==(const Transfers&) const = default;
 };
 
+/// Where the seconds of a problem went. What is in neither is the tool's own.
+struct Spent {
+  double compiling = 0;  ///< waiting for compilers
+  double on_device = 0;  ///< loading inputs; building, verifying and sampling pipelines
+
+  bool operator==(const Spent&) const = default;
+};
+
 /// An implementation at its best config, measured in the last rounds against the others.
 struct Best {
   Problem problem;

@@ -60,11 +60,18 @@ TuningKey read_tuning(const Field& field) {
 Json to_json(const Done& done) {
   Json failures = Json::object();
   for (const auto& [impl, reason] : done.failures) failures[std::string(to_string(impl))] = reason;
-  return {{"problem", to_json(done.problem)}, {"seconds", done.seconds}, {"failures", std::move(failures)}};
+  Json json{{"problem", to_json(done.problem)}, {"seconds", done.seconds}, {"failures", std::move(failures)}};
+  if (done.spent) {
+    json["compiling_s"] = done.spent->compiling;
+    json["on_device_s"] = done.spent->on_device;
+  }
+  return json;
 }
 
 Done read_done(const Field& field) {
   Done done{.problem = read_problem(field.at("problem")), .seconds = field.at("seconds").finite(), .failures = {}};
+  if (const auto compiling = field.find("compiling_s"))
+    done.spent = {.compiling = compiling->finite(), .on_device = field.at("on_device_s").finite()};
   for (const auto& [impl, reason] : field.at("failures").members())
     done.failures.emplace(reason.located([&name = impl] { return parse_impl(name); }), reason.text());
   return done;

@@ -32,6 +32,7 @@ std::string new_tuning_id();
 struct Done {
   Problem problem;
   double seconds = 0;                    ///< that it took, those before an interruption included
+  std::optional<Spent> spent{};          ///< where those since the last interruption went
   std::map<Impl, std::string> failures;  ///< implementations without a best config, with the reason
 
   bool operator==(const Done&) const = default;

@@ -82,7 +82,7 @@ Defaults find_defaults(Workbench& bench, Impl impl, const StageSpaces& spaces) {
       Attempt attempt = bench.attempt(config, Trial::Phase::screen, std::nullopt);
       if (attempt.is_verified()) {
         const Candidate candidate{.pipeline = *attempt.verified};
-        const Result<Measurement> measured = sample({&candidate, 1}, 1, screening(), bench.sampling()).front();
+        const Result<Measurement> measured = bench.sample({&candidate, 1}, 1, screening()).front();
         bench.report(attempt, measured);
         if (measured) {
           defaults.working.push_back(

@@ -46,6 +46,7 @@ class Finals {
     for (const Entry* winner : winners) result_.best.push_back(describe(*winner, winners));
     time_bursts(winners);
     for (std::size_t i = 0; i < winners.size(); ++i) result_.best[i].stage_times = time_stages(*winners[i]);
+    bench_.progress("stages alone", 0, std::nullopt, "");
     return std::move(result_);
   }
 
@@ -57,10 +58,10 @@ class Finals {
 
   /// In a share of the time left.
   std::vector<Result<Measurement>> sample_within(double share, const std::vector<Candidate>& candidates, int rounds,
-                                                 SamplingRule rule) const {
+                                                 SamplingRule rule) {
     if (const std::optional<double> seconds = seconds_left(share))
       rule = shortened(rule, *seconds, candidates.size(), rounds);
-    return sample(candidates, rounds, rule, bench_.sampling());
+    return bench_.sample(candidates, rounds, rule);
   }
 
   void count_failure(const Trial& trial) {
@@ -212,7 +213,7 @@ class Finals {
     const double needed =
         static_cast<double>(candidates.size()) * kBurstRounds * (rule.rest_seconds + rule.visit_seconds);
     if (const std::optional<double> seconds = seconds_left(kBurstShare); seconds && *seconds < needed) return;
-    const std::vector<Result<Measurement>> measured = sample(candidates, kBurstRounds, rule, bench_.sampling());
+    const std::vector<Result<Measurement>> measured = bench_.sample(candidates, kBurstRounds, rule);
     for (std::size_t i = 0; i < measured.size(); ++i)
       if (measured[i]) result_.best[i].burst = measured[i].value().time;
   }

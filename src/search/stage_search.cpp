@@ -126,7 +126,7 @@ class StageSearch final : public Measurer {
       SamplingRule rule = screening();
       rule.incumbent_us = result_.board.best_us();
       const Candidate candidate{.pipeline = *attempt.verified, .stage = stage_};
-      settle(proposal, attempt, sample({&candidate, 1}, 1, rule, bench_.sampling()).front());
+      settle(proposal, attempt, bench_.sample({&candidate, 1}, 1, rule).front());
     }
   }
 
@@ -155,7 +155,7 @@ class StageSearch final : public Measurer {
     SamplingRule rule = screening(batch.front().rung, bench_.settle_seconds());
     if (const std::optional<double> left_s = meter_.seconds_left())
       rule = shortened(rule, *left_s, attempts.size(), kRaceRounds);
-    const std::vector<Result<Measurement>> measured = sample(candidates, kRaceRounds, rule, bench_.sampling());
+    const std::vector<Result<Measurement>> measured = bench_.sample(candidates, kRaceRounds, rule);
     for (std::size_t i = 0; i < attempts.size(); ++i) settle(runners[i], attempts[i], measured[i]);
   }
 

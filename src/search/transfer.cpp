@@ -74,7 +74,7 @@ std::optional<TriedConfigs> measure_all(Workbench& bench, const std::vector<Pipe
   std::vector<Candidate> candidates;
   for (const Attempt& attempt : attempts) candidates.push_back({.pipeline = *attempt.verified});
   const std::vector<Result<Measurement>> measured =
-      sample(candidates, kTransferRounds, finals(bench.settle_seconds()), bench.sampling());
+      bench.sample(candidates, kTransferRounds, finals(bench.settle_seconds()));
   if (bench.should_stop()) return std::nullopt;
   for (std::size_t i = 0; i < attempts.size(); ++i) {
     bench.report(attempts[i], measured[i]);

@@ -189,6 +189,7 @@ class Tuning {
         warm_starts_(find_warm_starts(spaces_, options)) {
     events.on_plan(problem, make_plan(problem, options, spaces_, warm_starts_, limits_));
     bench_.emplace(device, problem, options.impls, options, events, start_s_);
+    bench_->announce(fresh_data());
   }
 
   std::vector<Best> run() {
@@ -209,6 +210,9 @@ class Tuning {
   }
 
  private:
+  /// Of which the search has seen nothing.
+  DataSpec fresh_data() const { return {.fill = Fill::random, .seed = options_.seed + 1}; }
+
   bool is_alive(Impl impl) const { return !defaults_.at(impl).working.empty(); }
 
   void fail(Impl impl, const std::map<std::string, std::size_t>& reasons, std::string_view otherwise) {
@@ -298,7 +302,7 @@ class Tuning {
     std::optional<double> seconds;
     // Whatever the search took: finals of two rounds choose nothing.
     if (limits_.has_deadline()) seconds = std::max(kLeastFinals * limits_.seconds, limits_.seconds - bench_->seconds());
-    FinalsResult result = run_finals(*bench_, finalists, {.fill = Fill::random, .seed = options_.seed + 1}, seconds);
+    FinalsResult result = run_finals(*bench_, finalists, fresh_data(), seconds);
     if (bench_->should_stop()) return std::move(result.best);
     for (const auto& [impl, unused] : finalists)
       if (std::none_of(result.best.begin(), result.best.end(),

@@ -66,6 +66,7 @@ struct TuneProgress {
   std::size_t done = 0;           ///< attempts made
   std::size_t expected = 0;       ///< attempts in all, as far as can be told
   double seconds = 0;             ///< since the problem was begun
+  Spent spent;                    ///< of these
   std::optional<double> best_us;  ///< so far, in this phase: of the stage alone, or of the whole pipeline
   std::string best_label;
 };

@@ -16,6 +16,20 @@ std::set<std::pair<Stage, StageConfig>> stages_of(std::span<const PipelineConfig
   return distinct;
 }
 
+/// Adds what passes while it lives.
+class Stopwatch {
+ public:
+  Stopwatch(const Clock& clock, double& seconds) : clock_(clock), seconds_(seconds), start_s_(clock()) {}
+  ~Stopwatch() { seconds_ += clock_() - start_s_; }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+ private:
+  const Clock& clock_;
+  double& seconds_;
+  double start_s_;
+};
+
 }  // namespace
 
 Workbench::Workbench(Device& device, const Problem& problem, std::vector<Impl> impls, const TuneOptions& options,
@@ -26,32 +40,47 @@ Workbench::Workbench(Device& device, const Problem& problem, std::vector<Impl> i
       options_(options),
       events_(events),
       start_s_(start_s),
-      memory_(options.recorded),
-      workload_(device.load(problem, {.fill = Fill::random, .seed = options.seed})) {
-  begin_references();
+      memory_(options.recorded) {
+  const DataSpec data{.fill = Fill::random, .seed = options.seed};
+  const Stopwatch stopwatch(options_.clock, spent_.on_device);
+  references_ = begin_references(data);
+  workload_ = device.load(problem, data);
 }
 
-void Workbench::begin_references() {
-  references_ = std::async(std::launch::async, [this] {
-                  const std::vector<std::int64_t> tokens =
-                      choose_tokens(problem_, routing(), data().seed, options_.mac_budget);
-                  References references;
-                  for (const Impl impl : impls_)
-                    references.emplace(impl, compute_reference(problem_, impl, routing(), data(), tokens));
-                  return references;
-                }).share();
+std::shared_future<Workbench::References> Workbench::begin_references(const DataSpec& data,
+                                                                      std::shared_future<References> earlier) const {
+  return std::async(std::launch::async,
+                    [this, data, earlier = std::move(earlier)] {
+                      if (earlier.valid()) earlier.wait();
+                      const Routing routing = make_routing(problem_, data);
+                      const std::vector<std::int64_t> tokens =
+                          choose_tokens(problem_, routing, data.seed, options_.mac_budget);
+                      References references;
+                      for (const Impl impl : impls_)
+                        references.emplace(impl, compute_reference(problem_, impl, routing, data, tokens));
+                      return references;
+                    })
+      .share();
+}
+
+void Workbench::announce(const DataSpec& data) {
+  if (leaves_host_idle()) announced_ = {.data = data, .references = begin_references(data, references_)};
 }
 
 void Workbench::refill(const DataSpec& data) {
-  references_.wait();
+  const bool is_announced = announced_ && announced_->data == data;
+  references_ = is_announced ? announced_->references : begin_references(data);
+  const Stopwatch stopwatch(options_.clock, spent_.on_device);
   workload_->refill(data);
   draw_ = 0;
-  begin_references();
+}
+
+bool Workbench::leaves_host_idle() const {
+  return !device_.kernels(problem_, {}).empty() && options_.timing.launch != LaunchMode::eager;
 }
 
 void Workbench::reroute(int draw) {
   if (draw == draw_) return;
-  references_.wait();  // they read the routing
   workload_->reroute(draw);
   draw_ = draw;
 }
@@ -72,7 +101,7 @@ void Workbench::begin_to_prepare(std::span<const PipelineConfig> configs) {
     for (const auto& stage : preparation.stages) distinct.erase(stage);
   if (distinct.empty()) return;
   std::vector<std::pair<Stage, StageConfig>> stages(distinct.begin(), distinct.end());
-  const bool beside = !device_.kernels(problem_, {}).empty();
+  const bool beside = leaves_host_idle();
   std::future<double> seconds = std::async(beside ? std::launch::async : std::launch::deferred, [this, stages] {
     const double start = options_.clock();
     device_.prepare(problem_, stages, [] {});
@@ -82,6 +111,7 @@ void Workbench::begin_to_prepare(std::span<const PipelineConfig> configs) {
 }
 
 bool Workbench::prepared_within(double seconds, std::span<const PipelineConfig> configs) {
+  const Stopwatch stopwatch(options_.clock, spent_.compiling);
   const double end = options_.clock() + seconds;
   const std::set<std::pair<Stage, StageConfig>> wanted = stages_of(configs);
   const auto is_wanted = [&](const Preparation& preparation) {
@@ -143,6 +173,7 @@ Attempt Workbench::attempt(const PipelineConfig& config, Trial::Phase phase, std
 
 Attempt Workbench::build_and_verify(const Trial& description) {
   references_.wait();
+  const Stopwatch stopwatch(options_.clock, spent_.on_device);
   reroute(0);
   const PipelineConfig& config = description.config;
   Attempt attempt{.trial = description};
@@ -163,6 +194,7 @@ Attempt Workbench::build_and_verify(const Trial& description) {
 
 Attempt Workbench::verify_again(const PipelineConfig& config, std::unique_ptr<Pipeline> pipeline) {
   references_.wait();
+  const Stopwatch stopwatch(options_.clock, spent_.on_device);
   reroute(0);
   Attempt attempt{.trial = describe(config, Trial::Phase::final, std::nullopt, 0), .pipeline = std::move(pipeline)};
   attempt.trial.elapsed_s = seconds();
@@ -212,17 +244,20 @@ void Workbench::progress(std::string_view phase, std::size_t to_come, std::optio
                        .done = reported_,
                        .expected = reported_ + to_come,
                        .seconds = seconds(),
+                       .spent = spent_,
                        .best_us = best_us,
                        .best_label = std::move(best_label)});
 }
 
-SamplingContext Workbench::sampling() {
+std::vector<Result<Measurement>> Workbench::sample(std::span<const Candidate> candidates, int rounds,
+                                                   const SamplingRule& rule) {
   SamplingContext context{.timing = options_.timing, .clock = options_.clock, .rest = options_.rest, .stop = [this] {
                             return events_.should_stop();
                           }};
   context.read_clock = [this] { return device_.clock(); };
   if (is_random(problem_.routing)) context.reroute = [this](int draw) { reroute(draw); };
-  return context;
+  const Stopwatch stopwatch(options_.clock, spent_.on_device);
+  return moetune::sample(candidates, rounds, rule, context);
 }
 
 }  // namespace moetune

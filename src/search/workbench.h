@@ -29,10 +29,13 @@ struct Attempt {
 class Workbench {
  public:
   /// Loads the inputs, and begins to compute the references of `impls` beside what the caller does next; the first
-  /// attempt waits for them, so that they never run beside a measurement. Throws Error where the problem does not fit.
+  /// attempt waits for them. Throws Error where the problem does not fit.
   Workbench(Device& device, const Problem& problem, std::vector<Impl> impls, const TuneOptions& options,
             TuneEvents& events, double start_s);
 
+  /// What the next refill() is going to be: on a device that leaves the host idle, its references are computed
+  /// meanwhile, once those of the data there is are done. They take half a second of 16 cores.
+  void announce(const DataSpec& data);
   /// Other data in the same buffers. Pipelines stay, and have to be verified again.
   void refill(const DataSpec& data);
 
@@ -67,11 +70,12 @@ class Workbench {
   void report(Attempt& attempt);
   void progress(std::string_view phase, std::size_t to_come, std::optional<double> best_us, std::string best_label);
 
-  /// Over the draws of a random routing. Attempts are made at the first.
-  SamplingContext sampling();
+  /// sample(), over the draws of a random routing. Attempts are made at the first.
+  std::vector<Result<Measurement>> sample(std::span<const Candidate> candidates, int rounds, const SamplingRule& rule);
   /// The clock of the options, moved on by what recalled trials took.
   double now() const { return options_.clock() + recalled_s_; }
   double seconds() const { return now() - start_s_; }  ///< since the problem was begun
+  const Spent& spent() const { return spent_; }
   std::size_t reported() const { return reported_; }
   bool should_stop() const { return events_.should_stop(); }
 
@@ -92,7 +96,16 @@ class Workbench {
   Attempt build_and_verify(const Trial& description);
   Trial describe(const PipelineConfig& config, Trial::Phase phase, std::optional<Stage> stage, int rung) const;
   using References = std::map<Impl, ReferenceRows>;
-  void begin_references();
+  struct Announced {
+    DataSpec data;
+    std::shared_future<References> references;
+  };
+
+  /// Of the routing's first draw, after `earlier` ones.
+  std::shared_future<References> begin_references(const DataSpec& data,
+                                                  std::shared_future<References> earlier = {}) const;
+  /// Whether the host may compute beside measurements.
+  bool leaves_host_idle() const;
   const ReferenceRows& reference(Impl impl) { return references_.get().at(impl); }
   void verify_attempt(Attempt& attempt);
   void finish(Preparation& preparation);
@@ -107,10 +120,12 @@ class Workbench {
   Memory memory_;
   double recalled_s_ = 0;
   std::unique_ptr<Workload> workload_;
-  std::shared_future<References> references_;  ///< of the data there is now; after the workload, whose routing it reads
+  std::shared_future<References> references_;  ///< of the data there is now
+  std::optional<Announced> announced_;
   int draw_ = 0;
   std::map<std::pair<Stage, StageConfig>, double> compile_s_;  ///< of what was prepared; 0 once a trial has it
   double prepare_s_ = 0;
+  Spent spent_;
   std::size_t reported_ = 0;
   std::vector<Preparation> preparations_;  ///< last: they use the rest
 };

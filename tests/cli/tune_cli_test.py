@@ -42,10 +42,11 @@ class Tune(CliTest):
         stdout, stderr = self.tune()
         self.assertRegex(stdout.splitlines()[-1], f"^{ANSWER}$")
         self.assertRegex(stderr, r"(?m)^1 problem, about \d+ s; results in out$")
+        self.assertRegex(stderr, r"(?m)^\d+ s of tuning: \d+ s on the device, 0 s waiting for compilers, \d+\.\d s of moe")
         self.assertNotIn("\x1b", stdout + stderr)
 
         header, *rest = self.records()
-        self.assertEqual((header["kind"], header["schema_version"]), ("header", "1.4"))
+        self.assertEqual((header["kind"], header["schema_version"]), ("header", "1.5"))
         self.assertIn("tune", header["environment"]["command"])
         trials = [record for record in rest if record["kind"] == "trial"]
         bests = [record for record in rest if record["kind"] == "best"]

@@ -45,7 +45,10 @@ TEST(Journal, SaysWhichTuningARunIsPartOfAndWhatItHasDone) {
   TemporaryFolder folder;
   const auto path = folder / "journal.jsonl";
   const TuningKey tuning{.id = new_tuning_id(), .options = {{"--seed", "1"}, {"--M", "1,16"}}};
-  const Done done{.problem = sample_problem(), .seconds = 12.5, .failures = {{Impl::merged, "too many registers"}}};
+  const Done done{.problem = sample_problem(),
+                  .seconds = 12.5,
+                  .spent = Spent{.compiling = 4, .on_device = 8.25},
+                  .failures = {{Impl::merged, "too many registers"}}};
   JournalWriter(path, sample_environment(), tuning).add(std::vector{sample_best(Impl::three_kernel)}, done);
   { JournalWriter another(path, sample_environment()); }
   const Journal journal = read_journal(path);

@@ -45,7 +45,7 @@ TEST(Past, IsTheLastTuningAlone) {
   EXPECT_EQ(past->journal.runs.size(), 1u);
   EXPECT_EQ(past->trials(), 2u);
   const ProblemPast done = past->of(sample_problem());
-  EXPECT_EQ(done.done, (Done{.problem = sample_problem(), .seconds = 20, .failures = {}}));
+  EXPECT_EQ(done.done, (Done{.problem = sample_problem(), .seconds = 20, .spent = {}, .failures = {}}));
   ASSERT_EQ(done.bests.size(), 2u);
   EXPECT_EQ(done.bests[1].record, sample_best(Impl::merged));
   EXPECT_EQ(done.bests[1].run, 0u);

@@ -341,7 +341,7 @@ TEST(Tune, ProgressEndsWhereItExpectedTo) {
   const auto& progress = tuned.events.progress;
   ASSERT_FALSE(progress.empty());
   EXPECT_EQ(progress.back().done, progress.back().expected);
-  EXPECT_EQ(progress.back().phase, "fresh data");
+  EXPECT_EQ(progress.back().phase, "stages alone");
   for (std::size_t i = 1; i < progress.size(); ++i) EXPECT_GE(progress[i].done, progress[i - 1].done);
 }
 

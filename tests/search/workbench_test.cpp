@@ -118,6 +118,41 @@ TEST(Workbench, JudgesByTheDataThereIs) {
   EXPECT_TRUE(sound.is_verified());
 }
 
+// On a device that leaves the host idle, references are computed ahead: those that were announced, and no others.
+TEST(Workbench, JudgesByWhatWasAnnouncedOnlyWhereThatCame) {
+  SlowCompiler device(FakeSpec{.time_us = small_bowl()});
+  device.allow.set_value();
+  const Problem problem = small_problem();
+  const TuneOptions options = fake_options(device);
+  Recorder events;
+  for (const std::uint64_t announced : {99u, 98u}) {
+    Workbench bench(device, problem, {Impl::merged}, options, events, 0.0);
+    bench.announce({.fill = Fill::random, .seed = announced});
+    EXPECT_TRUE(bench.attempt(kPipeline, Trial::Phase::final, std::nullopt).is_verified());
+    bench.refill({.fill = Fill::random, .seed = 99});
+    EXPECT_TRUE(bench.attempt(kPipeline, Trial::Phase::final, std::nullopt).is_verified()) << announced;
+    bench.refill({.fill = Fill::random, .seed = 97});
+    EXPECT_TRUE(bench.attempt(kPipeline, Trial::Phase::final, std::nullopt).is_verified());
+  }
+}
+
+TEST(Workbench, SaysWhereTheSecondsWent) {
+  FakeSpec spec{.time_us = small_bowl()};
+  spec.compile_s = 0.5;
+  Benched with(std::move(spec));
+  with.bench->prepare({&kPipeline, 1});
+  EXPECT_DOUBLE_EQ(with.bench->spent().compiling, 1.0);
+  const double loaded_s = with.bench->spent().on_device;
+  const Attempt attempt = with.bench->attempt(kPipeline, Trial::Phase::final, std::nullopt);
+  const double verified_s = with.bench->spent().on_device;
+  EXPECT_NEAR(verified_s - loaded_s, attempt.trial.wall_s, 1e-9);
+  const Candidate candidate{.pipeline = *attempt.verified};
+  const double seconds = with.bench->sample({&candidate, 1}, 1, screening()).front().value().seconds;
+  EXPECT_GT(seconds, 0);
+  EXPECT_GE(with.bench->spent().on_device - verified_s, 0.99 * seconds);
+  EXPECT_DOUBLE_EQ(with.bench->spent().compiling, 1.0);
+}
+
 TEST(Workbench, AProblemThatDoesNotFitIsAnError) {
   EXPECT_THROW(Benched({.time_us = small_bowl(), .memory_bytes = 100}), Error);
 }
