@@ -241,33 +241,6 @@ class Finals {
 
 }  // namespace
 
-std::vector<Finalist> join_leaders(Impl impl, const Defaults& defaults, const StageLeaders& leaders,
-                                   std::size_t joins) {
-  std::vector<Finalist> finalists;
-  const auto add = [&](const PipelineConfig& config, bool is_default) {
-    for (const Finalist& known : finalists)
-      if (known.config == config) return;
-    finalists.push_back({.config = config, .is_default = is_default});
-  };
-  for (const Default& each : defaults.working) add(each.config, finalists.empty());
-
-  std::vector<std::pair<double, PipelineConfig>> combinations{{0, {.impl = impl, .stages = {}}}};
-  for (const Stage stage : tunable_stages_of(impl)) {
-    std::vector<std::pair<double, PipelineConfig>> longer;
-    for (const auto& [us, config] : combinations)
-      for (const auto& [leader, leader_us] : leaders.at(stage)) {
-        longer.emplace_back(us + leader_us, config);
-        longer.back().second.stages[stage] = leader;
-      }
-    combinations = std::move(longer);
-  }
-  std::stable_sort(combinations.begin(), combinations.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  combinations.resize(std::min(combinations.size(), joins));
-  for (const auto& [us, config] : combinations) add(config, false);
-  return finalists;
-}
-
 FinalsResult run_finals(Workbench& bench, const std::vector<std::pair<Impl, std::vector<Finalist>>>& finalists,
                         const DataSpec& fresh, std::optional<double> seconds) {
   return Finals(bench, seconds).run(finalists, fresh);

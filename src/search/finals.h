@@ -5,18 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "search/defaults.h"
 #include "search/ranking.h"
 #include "search/workbench.h"
 
 namespace moetune {
-
-/// A stage's best configs and their times alone, best first.
-using StageLeaders = std::map<Stage, std::vector<std::pair<StageConfig, double>>>;
-
-/// The defaults (the first is *the* default), then the `joins` most promising combinations of the stages' leaders, by
-/// the sum of their times; none twice.
-std::vector<Finalist> join_leaders(Impl impl, const Defaults& defaults, const StageLeaders& leaders, std::size_t joins);
 
 struct FinalsResult {
   std::vector<Best> best;                                       ///< in the order of the implementations given

@@ -9,6 +9,7 @@
 #include "problem/work.h"
 #include "search/defaults.h"
 #include "search/finals.h"
+#include "search/joining.h"
 #include "search/stage_search.h"
 #include "search/strategy.h"
 #include "search/workbench.h"
@@ -18,8 +19,8 @@ namespace {
 
 constexpr double kSearchShare = 0.65;     // of the seconds; the rest is for the finals
 constexpr std::size_t kWarmConfigs = 4;   // of each stage, tried before the engines' guesses
-constexpr std::size_t kLeaders = 3;       // of each stage, to be joined
 constexpr std::size_t kJoins = 4;         // of an implementation, in the finals
+constexpr std::size_t kTries = 24;        // pipelines of an implementation that these are chosen from
 constexpr std::size_t kPrepareAhead = 8;  // first guesses of each stage, compiled while the references are computed
 
 constexpr double kLeastTrials = 8;   // that a stage gets time for …
@@ -170,7 +171,7 @@ TunePlan make_plan(const Problem& problem, const TuneOptions& options, const Sta
       plan.attempts += std::min(plan.stages.back().trials.value_or(space.configs.size()),
                                 2 * space.configs.size());  // survivors are measured again
   }
-  plan.attempts += options.impls.size() * (kJoins + 3);
+  plan.attempts += options.impls.size() * (kTries / 2 + kJoins + 3);
   plan.likely_seconds = likely_seconds(plan, problem, options.ceilings);
   return plan;
 }
@@ -273,10 +274,7 @@ class Tuning {
       trials += meter.trials();
       device_lost_ = result.device_lost;
       lost_reason_ = most_frequent(result.failures);
-      std::vector<std::size_t> ranked = result.board.ranked();
-      ranked.resize(std::min(ranked.size(), kLeaders));
-      for (const std::size_t candidate : ranked)
-        leaders_[stage].emplace_back(space.configs[candidate], result.board.at(candidate).median_us);
+      leaders_[stage] = pick_leaders(space, result.board);
     }
   }
 
@@ -296,7 +294,9 @@ class Tuning {
         leaders[stage] = leaders_[stage];
         if (leaders[stage].empty()) leaders[stage].emplace_back(defaults.working.front().config.stages.at(stage), 0.0);
       }
-      finalists.emplace_back(impl, join_leaders(impl, defaults, leaders, joins(defaults.working.front().median_us)));
+      finalists.emplace_back(
+          impl, join_leaders(*bench_, impl, defaults, leaders, join_limits(defaults.working.front().median_us)));
+      if (bench_->should_stop()) return {};
     }
     if (finalists.empty()) return {};
     std::optional<double> seconds;
@@ -311,13 +311,21 @@ class Tuning {
     return std::move(result.best);
   }
 
-  /// How many joins the time left allows: fewer where a few runs of a pipeline take seconds.
-  std::size_t joins(double pipeline_us) const {
-    if (!limits_.has_deadline()) return kJoins;
+  /// What the time left allows: little where a few runs of a pipeline take seconds. Half of what the finals can spare
+  /// goes to choosing who takes part.
+  JoinLimits join_limits(double pipeline_us) const {
+    if (!limits_.has_deadline()) return {.finalists = kJoins, .tries = kTries, .seconds = {}};
     constexpr double kRunsEach = 8;  // verification, warm-up, a few rounds
+    const double impls = static_cast<double>(options_.impls.size());
     const double left_s = std::max(0.0, limits_.seconds - bench_->seconds());
-    const double each_s = kRunsEach * pipeline_us * 1e-6 * static_cast<double>(options_.impls.size());
-    return static_cast<std::size_t>(std::clamp(left_s / std::max(each_s, 1e-6) - 1, 1.0, double{kJoins}));
+    const double each_s = kRunsEach * pipeline_us * 1e-6 * impls;
+    const double spare_s = std::max(0.0, left_s - kLeastFinals * limits_.seconds) / 2 / impls;
+    // All is compiled: that and the references are half of what a trial takes.
+    const double tries = spare_s / (trial_seconds(problem_, options_.ceilings) / 2);
+    return {.finalists = static_cast<std::size_t>(
+                std::clamp(left_s / std::max(each_s, 1e-6) - 1, 1.0, static_cast<double>(kJoins))),
+            .tries = static_cast<std::size_t>(std::min(tries, static_cast<double>(kTries))),
+            .seconds = spare_s};
   }
 
   const Problem& problem_;

@@ -13,31 +13,6 @@ namespace {
 
 const StageConfig kA = fake_config(32, 32, 4), kB = fake_config(64, 64, 4), kC = fake_config(16, 64, 2);
 
-Defaults defaults_of(const PipelineConfig& config) {
-  return {.working = {{.engine = "fake", .config = config, .median_us = 300}}, .failures = {}};
-}
-
-TEST(JoinLeaders, TheDefaultThenTheCombinationsByTheirSums) {
-  const StageLeaders leaders{{Stage::gate, {{kB, 10}, {kC, 11}, {kA, 30}}}, {Stage::final, {{kA, 20}, {kB, 25}}}};
-  const auto finalists = join_leaders(Impl::merged, defaults_of(merged(kA, kA)), leaders, 3);
-  EXPECT_EQ(finalists, (std::vector<Finalist>{{.config = merged(kA, kA), .is_default = true},
-                                              {.config = merged(kB, kA)},
-                                              {.config = merged(kC, kA)},
-                                              {.config = merged(kB, kB)}}));
-}
-
-TEST(JoinLeaders, OfOneStageTheyAreItsLeaders) {
-  const PipelineConfig a{.impl = Impl::merged_single, .stages = {{Stage::mlp, kA}}};
-  const PipelineConfig b{.impl = Impl::merged_single, .stages = {{Stage::mlp, kB}}};
-  EXPECT_EQ(join_leaders(Impl::merged_single, defaults_of(a), {{Stage::mlp, {{kB, 10}, {kA, 11}}}}, 4),
-            (std::vector<Finalist>{{.config = a, .is_default = true}, {.config = b}}));
-}
-
-TEST(JoinLeaders, NoneTwice) {
-  const StageLeaders leaders{{Stage::gate, {{kA, 10}}}, {Stage::final, {{kA, 20}}}};
-  EXPECT_EQ(join_leaders(Impl::merged, defaults_of(merged(kA, kA)), leaders, 4).size(), 1u);
-}
-
 struct Held {
   FinalsResult result;
   Recorder events;

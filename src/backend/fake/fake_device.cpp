@@ -82,7 +82,7 @@ class FakePipeline : public Pipeline {
   double whole_us() const {
     double us = 0;
     for (const Stage stage : stages_of(config_.impl)) us += model_us(stage);
-    return us;
+    return us - (state_.spec.overlap_us ? state_.spec.overlap_us(config_) : 0);
   }
 
   FakeDevice::State& state_;

@@ -41,7 +41,8 @@ struct FakeSpec {
   TimeModel time_us;
   std::function<TimeModel(const Problem&)> time_us_of = nullptr;  ///< instead, where the times depend on the problem
   std::map<std::pair<Stage, StageConfig>, Fault> faults;
-  double noise = 0;           ///< relative standard deviation of a sample
+  std::function<double(const PipelineConfig&)> overlap_us = nullptr;  ///< by so much a pipeline beats its stages' sum
+  double noise = 0;                                                   ///< relative standard deviation of a sample
   double routing_spread = 0;  ///< … and of what a draw of the routing does to a config of a stage, but the first draw
   double drift_per_s = 0;     ///< all times grow by this share in a second of simulated time
   double compile_s = 0.03;    ///< simulated, for each config of each stage once
