@@ -19,9 +19,12 @@ class ClockReadings {
     slowed_by_.insert(state.slowed_by.begin(), state.slowed_by.end());
     slow_visits_ += is_slow(state);
   }
-  /// Whether the clock is far below the best there was for the same candidate: other candidates draw other clocks.
+  /// Whether the clock is far below the best there was for the same candidate: other candidates draw other clocks. At
+  /// the power limit it is as it should be under lasting load, which rests before a visit would only hide: of 15
+  /// pipelines on an H200 that draw 1400 of its 1980 MHz, some had 4 visits and others 22 in the same time.
   bool is_slow(const ClockState& state) const {
     constexpr double kSlow = 0.75;
+    if (state.slowed_by == std::vector<std::string>{"power limit"}) return false;
     return !sm_mhz_.empty() && state.sm_mhz > 0 &&
            state.sm_mhz < kSlow * *std::max_element(sm_mhz_.begin(), sm_mhz_.end());
   }

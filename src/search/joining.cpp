@@ -11,6 +11,7 @@ constexpr std::size_t kMostLeaders = 8;  // … and in all
 constexpr double kHopeless = 1.15;       // times the best alone: no overlap makes up for that
 constexpr std::size_t kRegrouped = 3;    // leaders of each stage that are tried with each other at last
 constexpr std::size_t kLeastTries = 4;
+constexpr double kFarBehind = 1.25;  // a screened default: in the finals it would take others' rounds
 constexpr int kRounds = 3;
 
 /// What a kernel takes of a multiprocessor.
@@ -181,7 +182,10 @@ std::vector<Finalist> join_leaders(Workbench& bench, Impl impl, const Defaults& 
       if (known.config == config) return;
     finalists.push_back({.config = config, .is_default = finalists.empty()});
   };
-  for (const Default& each : defaults.working) add(each.config);
+  double fastest_us = defaults.working.front().median_us;
+  for (const Default& each : defaults.working) fastest_us = std::min(fastest_us, each.median_us);
+  for (const Default& each : defaults.working)
+    if (finalists.empty() || each.median_us <= kFarBehind * fastest_us) add(each.config);
   const std::size_t most = finalists.size() + limits.finalists;
   for (const PipelineConfig& each : candidates)
     if (finalists.size() < most) add(each);

@@ -26,10 +26,10 @@ struct JoinLimits {
   std::optional<double> seconds;  ///< for measuring them
 };
 
-/// The defaults (the first is *the* default), then the most promising pipelines of the stages' leaders; none twice. The
-/// leaders of each stage are tried with the best of the others, then the best of these with each other, screened in
-/// common rounds as whole pipelines; those that no try is left for follow by the sum of their stages' times. Every try
-/// is a trial.
+/// The defaults that are not far behind (the first is *the* default), then the most promising pipelines of the stages'
+/// leaders; none twice. The leaders of each stage are tried with the best of the others, then the best of these with
+/// each other, screened in common rounds as whole pipelines; those that no try is left for follow by the sum of their
+/// stages' times. Every try is a trial.
 std::vector<Finalist> join_leaders(Workbench& bench, Impl impl, const Defaults& defaults, const StageLeaders& leaders,
                                    const JoinLimits& limits);
 

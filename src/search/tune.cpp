@@ -315,10 +315,12 @@ class Tuning {
   /// goes to choosing who takes part.
   JoinLimits join_limits(double pipeline_us) const {
     if (!limits_.has_deadline()) return {.finalists = kJoins, .tries = kTries, .seconds = {}};
-    constexpr double kRunsEach = 8;  // verification, warm-up, a few rounds
     const double impls = static_cast<double>(options_.impls.size());
     const double left_s = std::max(0.0, limits_.seconds - bench_->seconds());
-    const double each_s = kRunsEach * pipeline_us * 1e-6 * impls;
+    // Few who are told apart are worth more than many of which none can be told from the default: a finalist takes 12
+    // runs, verification, warm-up and nine rounds, for half of the finals' time.
+    constexpr double kRunsEach = 12, kFinalsShare = 0.5;
+    const double each_s = kRunsEach * pipeline_us * 1e-6 * impls / kFinalsShare;
     const double spare_s = std::max(0.0, left_s - kLeastFinals * limits_.seconds) / 2 / impls;
     // All is compiled: that and the references are half of what a trial takes.
     const double tries = spare_s / (trial_seconds(problem_, options_.ceilings) / 2);

@@ -66,6 +66,20 @@ TEST(Sample, AVisitAtAFarLowerClockIsMadeAgainAfterRestsThenKeptAndCounted) {
   EXPECT_EQ(rests, (std::vector<double>{0.05, 0.05, 0.1, 0.2}));
 }
 
+TEST(Sample, TheClockOfThePowerLimitIsNoReasonToMeasureAgain) {
+  Loaded loaded({.time_us = gate_times({100})});
+  std::size_t reading = 0;
+  SamplingContext context{.timing = {}, .clock = loaded.clock()};
+  context.rest = [](double) { FAIL() << "under lasting load there are no rests"; };
+  context.read_clock = [&]() -> ClockState {
+    if (reading++ == 0) return {.sm_mhz = 1980, .slowed_by = {}};
+    return {.sm_mhz = 1200, .slowed_by = {"power limit"}};
+  };
+  const auto results = sample(candidates(loaded, 1), 5, {.min_samples = 5, .max_samples = 5}, context);
+  EXPECT_EQ(reading, 5u);
+  EXPECT_EQ(results[0].value().time.slow_visits, 0);
+}
+
 TEST(Sample, RoundsStartWithAnotherCandidateEach) {
   Loaded loaded({.time_us = gate_times({100, 200, 300})});
   const std::vector<Candidate> three = candidates(loaded, 3);

@@ -74,6 +74,20 @@ TEST(JoinLeaders, WhatFailsTogetherIsNoFinalist) {
     EXPECT_NE(finalist.config.stages.at(Stage::gate), kB);
 }
 
+TEST(JoinLeaders, DefaultsFarBehindAreLeftOut) {
+  Joined with({.time_us = small_bowl()});
+  const Defaults defaults{.working = {{.engine = "a", .config = merged(kA, kA), .median_us = 400},
+                                      {.engine = "b", .config = merged(kB, kB), .median_us = 200},
+                                      {.engine = "c", .config = merged(kC, kC), .median_us = 300}},
+                          .failures = {}};
+  EXPECT_EQ(
+      join_leaders(*with.bench, Impl::merged, defaults, {{Stage::gate, {{kA, 10}}}, {Stage::final, {{kB, 20}}}},
+                   {.finalists = 1}),
+      (std::vector<Finalist>{
+          {.config = merged(kA, kA), .is_default = true}, {.config = merged(kB, kB)}, {.config = merged(kA, kB)}}))
+      << "the default stays in any case";
+}
+
 TEST(JoinLeaders, OfOneStageTheyAreItsLeaders) {
   const PipelineConfig a{.impl = Impl::merged_single, .stages = {{Stage::mlp, kA}}};
   const PipelineConfig b{.impl = Impl::merged_single, .stages = {{Stage::mlp, kB}}};
