@@ -43,8 +43,8 @@ Workbench::Workbench(Device& device, const Problem& problem, std::vector<Impl> i
       memory_(options.recorded) {
   const DataSpec data{.fill = Fill::random, .seed = options.seed};
   const Stopwatch stopwatch(options_.clock, spent_.on_device);
+  workload_ = device.load(problem, data);  // first: the references of what does not fit would take hours
   references_ = begin_references(data);
-  workload_ = device.load(problem, data);
 }
 
 std::shared_future<Workbench::References> Workbench::begin_references(const DataSpec& data,
