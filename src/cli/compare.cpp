@@ -18,6 +18,7 @@
 #include "cli/axis.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/noise_floor.h"
 #include "cli/option_values.h"
 #include "cli/output.h"
 #include "cli/problem_options.h"
@@ -118,6 +119,7 @@ class CompareCommand final : public Command {
 
  private:
   CompareOptions compare_options() const;
+  GateResult compare(const Side& base, const Side& head, CompareOptions options) const;
   void check_options() const;
   std::vector<Contender> contenders(const fs::path& folder) const;
   int run_self_test() const;
@@ -166,7 +168,8 @@ void CompareCommand::add_options(CLI::App& app) {
   };
   add_percent("--margin", margin_, "How much longer a row may take");
   add_percent("--mean-margin", mean_margin_, "How much longer the geometric mean of all rows may take");
-  add_percent("--noise", noise_, "A noise floor known beforehand; else that of the runs alone counts");
+  add_percent("--noise", noise_,
+              "A noise floor known beforehand, 0 for none; else what `doctor` found on the device counts");
   app.add_option("--fail-on", fail_on_, "Fail also on: inconclusive (exit code 4), warning (1)")
       ->group("Judging")
       ->type_name("LIST");
@@ -232,6 +235,15 @@ CompareOptions CompareCommand::compare_options() const {
           .across = across_ || run_};  // on one machine a difference is part of what is compared
 }
 
+/// Where no noise floor is given, that which is known here of the devices that were measured.
+GateResult CompareCommand::compare(const Side& base, const Side& head, CompareOptions options) const {
+  if (app_->get_option("--noise")->count() == 0)
+    for (const Side* side : {&base, &head})
+      for (const Environment& run : side->runs)
+        options.rule.noise = std::max(options.rule.noise, cached_noise_floor(run.device).value_or(0));
+  return compare_sides(base, head, options);
+}
+
 std::vector<Contender> CompareCommand::contenders(const fs::path& folder) const {
   std::vector<std::string> options{
       "--impl",  impls_.names,  "--device", device_.id,    "--seed", fmt::format("{}", timing_.seed),
@@ -278,11 +290,11 @@ GateResult CompareCommand::run_pairs(const CompareOptions& options) const {
   AlternateRuns runs(std::move(both[0]), std::move(both[1]), [&](std::string_view line) {
     if (!quiet_) fmt::print(stderr, "{}\n", line);
   });
-  const auto compare = [&] { return compare_sides(read_side("base", base), read_side("head", head), options); };
+  const auto compare_all = [&] { return compare(read_side("base", base), read_side("head", head), options); };
 
   runs.add_pairs(pairs_, [](const Problem&) { return true; });
   if (runs.interrupted()) throw Error("interrupted", static_cast<ExitCode>(kInterruptedExitCode));
-  GateResult result = compare();
+  GateResult result = compare_all();
   while (runs.pairs() < max_pairs_) {
     const auto is_open = [&](const Problem& problem) {
       return std::any_of(result.rows.begin(), result.rows.end(), [&](const ComparedRow& row) {
@@ -293,7 +305,7 @@ GateResult CompareCommand::run_pairs(const CompareOptions& options) const {
     if (!quiet_) fmt::print(stderr, "{} INCONCLUSIVE: more pairs\n", result.count(Finding::inconclusive));
     runs.add_pairs(std::min(kMorePairs, max_pairs_ - runs.pairs()), is_open);
     if (runs.interrupted()) throw Error("interrupted", static_cast<ExitCode>(kInterruptedExitCode));
-    result = compare();
+    result = compare_all();
   }
   return result;
 }
@@ -335,7 +347,7 @@ int CompareCommand::run(const Session&) {
   for (const std::string& warning : history.warnings) warn(warning);
 
   GateResult result =
-      run_ ? run_pairs(options) : compare_sides(read_side("base", sides_[0]), read_side("head", sides_[1]), options);
+      run_ ? run_pairs(options) : compare(read_side("base", sides_[0]), read_side("head", sides_[1]), options);
   if (!history_.empty()) judge_against(history, result);
   write(result, fail_on);
   const int code = gate_exit_code(result, fail_on);

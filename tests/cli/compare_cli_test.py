@@ -68,6 +68,19 @@ class Compare(CliTest):
         _, _, verdicts = self.compare("head.jsonl", "base.jsonl")
         self.assertEqual(verdicts, {"merged": "FASTER", "three_kernel": "FASTER"})
 
+    def test_what_doctor_knows_of_the_device_counts(self):
+        cache = {"MOETUNE_CACHE_DIR": str(self.folder / "cache")}
+        self.run_tool("doctor", "--device", "cpu", **cache)
+        (known,) = (self.folder / "cache/noise").iterdir()
+        document = json.loads(known.read_text())
+        document["noise_floor"] = 0.08
+        known.write_text(json.dumps(document))
+        sides = self.journal("base.jsonl"), self.journal("head.jsonl", 1.05)
+        _, gate, verdicts = self.compare(*sides, "--mean-margin", "8", **cache)
+        self.assertEqual(verdicts, {"merged": "SAME", "three_kernel": "SAME"})
+        self.assertEqual(gate["rule"]["noise"], 0.08)
+        self.compare(*sides, "--noise", "0", code=1, **cache)
+
     def test_one_run_each_only_warns(self):
         base, head = self.journal("base.jsonl", runs=1), self.journal("head.jsonl", 1.3, runs=1)
         stdout, gate, verdicts = self.compare(base, head)
