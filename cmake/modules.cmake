@@ -40,6 +40,9 @@ function(moetune_compiled target)
   endif()
   if(MOETUNE_SANITIZE)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 16)
+    # A third of the time: results in 16 s instead of 27. What is left out finds little here: a null dereference faults
+    # anyhow, object-size does nothing at -O0, nothing is cast down, and raw bytes become numbers in arithmetic alone.
+    set(options -fno-sanitize=null,alignment,object-size,vptr)
   elseif(target IN_LIST text AND CMAKE_BUILD_TYPE STREQUAL "Release")
     set(options -O1)
     string(APPEND headers _text)  # precompiled headers are of one level of optimisation
