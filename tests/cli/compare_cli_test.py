@@ -220,7 +220,7 @@ class CompareRun(CliTest):
     """The real thing, on this CPU."""
 
     def run_pairs(self, *args, code):
-        stdout, _ = self.run_tool("compare", "--run", *args, "--pairs", "5", "--max-pairs", "9", "--device", "cpu", "-q",
+        stdout, _ = self.run_tool("compare", "--run", *args, "--pairs", "5", "--max-pairs", "15", "--device", "cpu", "-q",
                                   "--json", "gate.json", "--out", "kept", "--benchmark_min_time=0.01", code=code, timeout=280)
         return stdout, self.documents("gate.json")[0]
 
