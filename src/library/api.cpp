@@ -253,7 +253,8 @@ moe_status moe_plan_create(moe_context* context, const moe_problem* problem, moe
     } catch (const Error& error) {
       throw ApiError(MOE_ERROR_UNSUPPORTED, error.what());
     }
-    auto made = std::make_unique<moe_plan>(from.load(wanted, given.global_E, from.choose(wanted, impls)));
+    auto made = std::make_unique<moe_plan>();
+    made->plan = from.load(wanted, given.global_E, from.choose(wanted, impls));
     made->description = describe(wanted, *made->plan, from.info());
     created = made.release();
   });

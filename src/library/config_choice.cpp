@@ -44,8 +44,7 @@ std::vector<std::string> differences(const Problem& tuned, const Problem& wanted
 std::optional<std::string> why_illegal(const PipelineConfig& config, const Problem& problem, const DeviceInfo& device) {
   for (const auto& [stage, chosen] : config.stages) {
     const auto table = engines();
-    const auto engine =
-        std::find_if(table.begin(), table.end(), [&](const Engine& each) { return each.name == chosen.engine; });
+    const auto engine = std::ranges::find(table, chosen.engine, &Engine::name);
     if (engine == table.end()) return fmt::format("there is no engine '{}'", chosen.engine);
     if (!runs_on(*engine, device)) return fmt::format("{} does not run on {}", chosen.engine, device.name);
     if (auto why = engine->why_invalid(chosen.config, stage, problem, device)) return why;
