@@ -9,9 +9,12 @@ namespace moetune {
 namespace {
 
 constexpr int kRounds = 9;  // enough pairs for an interval of their ratio
+constexpr int kLeastRounds = 3;
 constexpr int kStageRounds = 3;
-constexpr double kFreshShare = 0.5;  // of the time for the finals, and again of what is left then
-constexpr double kBurstShare = 0.9;  // of what is left after these: stages alone take little
+constexpr double kLastShare = 0.8;    // of what is left after the rounds of all
+constexpr double kStagesShare = 0.5;  // of what is left then
+constexpr double kBurstShare = 0.9;   // of the same: stages alone take little
+constexpr double kOwnClock = 0.1;     // seconds of a visit in which a GPU mostly gets to what the pipeline itself draws
 
 /// A finalist that was built and verified.
 struct Entry {
@@ -28,7 +31,7 @@ class Finals {
 
   FinalsResult run(const std::vector<std::pair<Impl, std::vector<Finalist>>>& finalists, const DataSpec& fresh) {
     std::vector<Entry> entries = enter(finalists);
-    measure(entries, finals(bench_.settle_seconds()), "finals", finalists.size() * 2);
+    measure(entries, kFinalsShare, kRounds, finals(bench_.settle_seconds()), "finals", finalists.size() * 2);
     if (bench_.should_stop()) return {};
 
     std::vector<std::vector<Entry>> ranked;  // for each implementation, the winner first
@@ -37,12 +40,12 @@ class Finals {
     bench_.refill(fresh);
     std::vector<Entry> last = verify_on_fresh_data(ranked);
     ranked.clear();
-    measure(last, reporting(bench_.settle_seconds()), "fresh data", 0);
+    measure(last, kLastShare, last_rounds(last.size()), reporting(bench_.settle_seconds()), "fresh data", 0);
     if (bench_.should_stop()) return {};
 
     std::vector<const Entry*> winners;
     for (const auto& [impl, unused] : finalists)
-      if (const Entry* winner = winner_of(impl, last)) winners.push_back(winner);
+      if (const Entry* winner = choose(impl, last)) winners.push_back(winner);
     for (const Entry* winner : winners) result_.best.push_back(describe(*winner, winners));
     time_bursts(winners);
     for (std::size_t i = 0; i < winners.size(); ++i) result_.best[i].stage_times = time_stages(*winners[i]);
@@ -99,10 +102,11 @@ class Finals {
   }
 
   /// All entries in common rounds; each becomes a trial.
-  void measure(std::vector<Entry>& entries, const SamplingRule& rule, std::string_view phase, std::size_t to_come) {
+  void measure(std::vector<Entry>& entries, double share, int rounds, const SamplingRule& rule, std::string_view phase,
+               std::size_t to_come) {
     std::vector<Candidate> candidates;
     for (const Entry& entry : entries) candidates.push_back({.pipeline = *entry.attempt.verified});
-    const std::vector<Result<Measurement>> measured = sample_within(kFreshShare, candidates, kRounds, rule);
+    const std::vector<Result<Measurement>> measured = sample_within(share, candidates, rounds, rule);
     const Entry* fastest = nullptr;
     for (std::size_t i = 0; i < entries.size(); ++i) {
       Entry& entry = entries[i];
@@ -117,7 +121,19 @@ class Finals {
     if (fastest) bench_.progress(phase, to_come, fastest->measured->time.median_us, to_label(fastest->finalist.config));
   }
 
-  std::vector<Entry> ranked_entries(Impl impl, std::vector<Entry>& entries) {
+  /// Fewer rounds where little time is left, rather than visits that are over before the clock is the candidate's own.
+  int last_rounds(std::size_t candidates) const {
+    const std::optional<double> seconds = seconds_left(kLastShare);
+    if (!seconds || bench_.settle_seconds() == 0) return kRounds;
+    const double visits = *seconds / static_cast<double>(std::max<std::size_t>(candidates, 1)) / kOwnClock;
+    const int least = std::clamp(bench_.options().timing.routing_draws, kLeastRounds, kRounds);
+    return static_cast<int>(std::clamp(visits, double(least), double{kRounds}));
+  }
+
+  double margin() const { return std::max(kTieMargin, bench_.options().noise_floor); }
+
+  /// Those of `impl` that were measured, and how they rank.
+  std::pair<std::vector<Entry*>, Ranking> rank_measured(Impl impl, std::vector<Entry>& entries) const {
     std::vector<Entry*> of_impl;
     std::vector<Standing> standings;
     for (Entry& entry : entries) {
@@ -125,27 +141,36 @@ class Finals {
       of_impl.push_back(&entry);
       standings.push_back({.finalist = entry.finalist, .round_medians = entry.measured->round_medians()});
     }
-    const double margin = std::max(kTieMargin, bench_.options().noise_floor);
-    const Ranking ranking = rank(standings, margin);
+    return {std::move(of_impl), rank(standings, margin())};
+  }
+
+  /// The winner first.
+  std::vector<Entry> ranked_entries(Impl impl, std::vector<Entry>& entries) {
+    const auto [of_impl, ranking] = rank_measured(impl, entries);
     std::vector<Entry> ranked;
     for (const std::size_t i : ranking.order) ranked.push_back(std::move(*of_impl[i]));
-    choices_[impl] = {.ties = {}, .flip_probability = ranking.flip_probability, .margin = margin};
-    for (std::size_t i = 0; i < ranking.ties; ++i) choices_[impl].ties.push_back(ranked[i].finalist.config);
+    Choice& choice = choices_[impl];
+    choice = {.ties = {}, .flip_probability = ranking.flip_probability, .margin = margin()};
+    for (std::size_t i = 0; i < ranking.ties; ++i) choice.ties.push_back(ranked[i].finalist.config);
     return ranked;
   }
 
-  /// Of each implementation the first that passes, and the default if that is another.
+  /// Of each implementation the first that passes, and where these are others the fastest and the default: candidates
+  /// draw different power, and the clock that the finals' mix leaves to all of them is none's own.
   std::vector<Entry> verify_on_fresh_data(std::vector<std::vector<Entry>>& ranked) {
     std::vector<Entry> last;
     for (std::vector<Entry>& of_impl : ranked) {
+      const auto fastest = std::min_element(of_impl.begin(), of_impl.end(), [](const Entry& a, const Entry& b) {
+        return geometric_mean(a.measured->round_medians()) < geometric_mean(b.measured->round_medians());
+      });
       bool has_winner = false;
-      for (Entry& entry : of_impl) {
+      for (auto entry = of_impl.begin(); entry != of_impl.end(); ++entry) {
         if (bench_.should_stop()) return last;
-        if (has_winner && !entry.finalist.is_default) continue;
-        if (recall_failure(entry.finalist.config)) continue;
-        Attempt again = bench_.verify_again(entry.finalist.config, std::move(entry.attempt.pipeline));
+        if (has_winner && entry != fastest && !entry->finalist.is_default) continue;
+        if (recall_failure(entry->finalist.config)) continue;
+        Attempt again = bench_.verify_again(entry->finalist.config, std::move(entry->attempt.pipeline));
         if (again.is_verified()) {
-          last.push_back({.finalist = entry.finalist, .attempt = std::move(again), .measured = {}});
+          last.push_back({.finalist = entry->finalist, .attempt = std::move(again), .measured = {}});
           has_winner = true;
         } else {
           count_failure(again.trial);
@@ -156,22 +181,19 @@ class Finals {
     return last;
   }
 
-  /// The winner of the finals, or the default where it proved faster on the fresh data.
-  static const Entry* winner_of(Impl impl, const std::vector<Entry>& last) {
-    const Entry* winner = nullptr;
-    for (const Entry& entry : last) {
-      if (entry.finalist.config.impl != impl || !entry.measured) continue;
-      if (!winner || speedup(entry.measured->round_medians(), winner->measured->round_medians()).low > 1)
-        winner = &entry;
-    }
-    return winner;
-  }
-
-  /// How it was chosen; the ties are those with others.
-  Choice choice_of(const PipelineConfig& config) const {
-    Choice choice = choices_.at(config.impl);
-    std::erase(choice.ties, config);
-    return choice;
+  /// The winner on the fresh data under lasting load, by the rule of the finals. It ties with those whom these rounds
+  /// do not tell from it, and with those of its ties in the finals that are not in these rounds.
+  const Entry* choose(Impl impl, std::vector<Entry>& last) {
+    const auto [of_impl, ranking] = rank_measured(impl, last);
+    if (ranking.order.empty()) return nullptr;
+    const auto config_of = [&](std::size_t place) { return of_impl[ranking.order[place]]->finalist.config; };
+    Choice& choice = choices_[impl];
+    if (std::find(choice.ties.begin(), choice.ties.end(), config_of(0)) == choice.ties.end()) choice.ties.clear();
+    for (std::size_t place = 0; place < ranking.order.size(); ++place) std::erase(choice.ties, config_of(place));
+    for (std::size_t place = ranking.ties - 1; place > 0; --place)
+      choice.ties.insert(choice.ties.begin(), config_of(place));
+    choice.flip_probability = std::max(choice.flip_probability, ranking.flip_probability);
+    return of_impl[ranking.order.front()];
   }
 
   Best describe(const Entry& winner, const std::vector<const Entry*>& winners) {
@@ -194,7 +216,7 @@ class Finals {
               .ceiling = merged_ceiling(problem, load, bench_.options().ceilings),
               .work = work,
               .versus_three_kernel = {},
-              .choice = choice_of(winner.finalist.config),
+              .choice = choices_.at(impl),
               .bucket_transfer = {}};
     if (impl != Impl::three_kernel)
       for (const Entry* other : winners)
@@ -226,7 +248,7 @@ class Finals {
     SamplingRule rule = finals(bench_.settle_seconds());
     rule.max_samples = screening(1).max_samples;
     rule.max_seconds = screening(1).max_seconds;
-    const std::vector<Result<Measurement>> measured = sample_within(kFreshShare, candidates, kStageRounds, rule);
+    const std::vector<Result<Measurement>> measured = sample_within(kStagesShare, candidates, kStageRounds, rule);
     std::map<Stage, Summary> times;
     for (std::size_t i = 0; i < stages.size(); ++i)
       if (measured[i]) times.emplace(stages[i], measured[i].value().time);
@@ -235,7 +257,7 @@ class Finals {
 
   Workbench& bench_;
   std::optional<double> end_s_;
-  std::map<Impl, Choice> choices_;  ///< with all that tie
+  std::map<Impl, Choice> choices_;
   FinalsResult result_;
 };
 

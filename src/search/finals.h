@@ -15,8 +15,12 @@ struct FinalsResult {
   std::map<Impl, std::map<std::string, std::size_t>> failures;  ///< of finalists that did not work: reason -> how often
 };
 
+/// Of the time for the finals, what the rounds of all finalists take.
+inline constexpr double kFinalsShare = 0.4;
+
 /// Measures all finalists in common rounds, ranks them for each implementation, refills the inputs with `fresh` data,
-/// verifies winners and defaults on it and measures them again. `seconds` is what all this may take, roughly.
+/// verifies winners, the fastest and defaults on it and measures these again under lasting load of their own, which
+/// decides. `seconds` is what all this may take, roughly.
 FinalsResult run_finals(Workbench& bench, const std::vector<std::pair<Impl, std::vector<Finalist>>>& finalists,
                         const DataSpec& fresh, std::optional<double> seconds);
 

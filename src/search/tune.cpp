@@ -304,10 +304,12 @@ class Tuning {
     if (limits_.has_deadline()) seconds = std::max(kLeastFinals * limits_.seconds, limits_.seconds - bench_->seconds());
     FinalsResult result = run_finals(*bench_, finalists, fresh_data(), seconds);
     if (bench_->should_stop()) return std::move(result.best);
-    for (const auto& [impl, unused] : finalists)
+    for (const auto& [finals_impl, unused] : finalists) {
+      const Impl impl = finals_impl;  // clang 14 cannot capture a structured binding
       if (std::none_of(result.best.begin(), result.best.end(),
                        [&](const Best& best) { return best.config.impl == impl; }))
         fail(impl, result.failures[impl], "no finalist worked");
+    }
     return std::move(result.best);
   }
 
@@ -318,8 +320,8 @@ class Tuning {
     const double impls = static_cast<double>(options_.impls.size());
     const double left_s = std::max(0.0, limits_.seconds - bench_->seconds());
     // Few who are told apart are worth more than many of which none can be told from the default: a finalist takes 12
-    // runs, verification, warm-up and nine rounds, for half of the finals' time.
-    constexpr double kRunsEach = 12, kFinalsShare = 0.5;
+    // runs: verification, warm-up and nine rounds.
+    constexpr double kRunsEach = 12;
     const double each_s = kRunsEach * pipeline_us * 1e-6 * impls / kFinalsShare;
     const double spare_s = std::max(0.0, left_s - kLeastFinals * limits_.seconds) / 2 / impls;
     // All is compiled: that and the references are half of what a trial takes.

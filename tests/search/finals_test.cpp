@@ -108,6 +108,49 @@ TEST(Finals, ReportLastingLoadAndBurstsBesideIt) {
   }
 }
 
+// In the finals all run at the clock of their mix; kept running, each gets to its own.
+TEST(Finals, WhatDrawsLessPowerWinsUnderLastingLoad) {
+  const PipelineConfig standard = merged(kA, kA), hungry = merged(kB, kB), frugal = merged(kB, kA);
+  const std::vector<std::pair<Impl, std::vector<Finalist>>> finalists{
+      {Impl::merged,
+       {{.config = standard, .is_default = true}, {.config = hungry}, {.config = frugal}, {.config = merged(kA, kB)}}}};
+  const auto time_us = [](Stage stage, const StageConfig& config) -> std::optional<double> {
+    return stage == Stage::gate || stage == Stage::final ? (config == kB ? 100.0 : 102.0) : 5.0;
+  };
+  FakeSpec spec{.time_us = time_us, .throttle = 0.2, .settle_s = 0.2};
+
+  spec.power = [&](const PipelineConfig& config) { return config == hungry ? 1.5 : 1; };  // 8 % slower by itself
+  const Held costly = finals_of(spec, finalists);
+  ASSERT_EQ(costly.result.best.size(), 1u);
+  EXPECT_EQ(costly.result.best[0].config, standard) << "the fastest of the mix is the slowest by itself";
+
+  spec.power = [&](const PipelineConfig& config) { return config == standard ? 1.5 : 1; };
+  const Held cheap = finals_of(spec, finalists);
+  ASSERT_EQ(cheap.result.best.size(), 1u);
+  EXPECT_EQ(cheap.result.best[0].config, hungry);
+  EXPECT_EQ(cheap.result.best[0].choice->margin, kTieMargin);
+}
+
+// What the finals' rounds cannot tell from the default may lead it by far under lasting load.
+TEST(Finals, TheFastestMeetsTheDefaultUnderLastingLoadThoughTheyTied) {
+  const std::vector<std::pair<Impl, std::vector<Finalist>>> finalists{
+      {Impl::merged, {{.config = merged(kA, kA), .is_default = true}, {.config = merged(kB, kB)}}}};
+  const auto time_us = [](Stage, const StageConfig& config) -> std::optional<double> {
+    return config == kB ? 100.0 : 100.2;
+  };
+  FakeSpec spec{.time_us = time_us, .throttle = 0.2, .settle_s = 0.2};
+  for (const bool is_hungry : {true, false}) {
+    spec.power = [&](const PipelineConfig& config) { return is_hungry && config == merged(kA, kA) ? 1.25 : 1; };
+    for (const std::optional<double> seconds : {std::optional<double>{}, std::optional<double>{3.0}}) {
+      const Held run = finals_of(spec, finalists, seconds);
+      ASSERT_EQ(run.result.best.size(), 1u);
+      EXPECT_EQ(run.result.best[0].config, is_hungry ? merged(kB, kB) : merged(kA, kA)) << seconds.value_or(0);
+      ASSERT_TRUE(run.result.best[0].choice);
+      EXPECT_EQ(run.result.best[0].choice->ties.size(), is_hungry ? 0u : 1u);
+    }
+  }
+}
+
 TEST(Finals, WithoutAPowerLimitThereAreNoBursts) {
   for (const Best& best : finals_of({.time_us = small_bowl()}, kDefaultsAlone).result.best) EXPECT_FALSE(best.burst);
 }

@@ -21,7 +21,7 @@ struct FakeDevice::State {
   std::set<std::pair<Stage, StageConfig>> compiled;
   std::vector<Visit> visits;
   double now_s = 0;
-  double load_s = 0;  // of samples without a rest, up to settle_s
+  double load_s = 0;  // of samples without a rest, up to settle_s times the power of what runs
   std::uint64_t samples_drawn = 0;
   std::uint64_t runs = 0;
   bool is_lost = false;
@@ -47,13 +47,14 @@ struct FakeDevice::State {
     return false;
   }
 
-  /// A sample of what takes `us` without noise.
-  double sample(double us) {
+  /// A sample of what takes `us` without noise, of this pipeline or one of its stages.
+  double sample(double us, const PipelineConfig& config) {
     const float noise = near_normal(random_bits(mix_bits(spec.seed), ++samples_drawn), 1.0f);
     us *= (1 + spec.drift_per_s * now_s) * std::exp(spec.noise * static_cast<double>(noise));
     if (spec.settle_s > 0) us *= 1 + spec.throttle * load_s / spec.settle_s;
     now_s += us * 1e-6;
-    load_s = std::min(spec.settle_s, load_s + us * 1e-6);
+    const double limit_s = spec.settle_s * (spec.power ? spec.power(config) : 1);
+    load_s = load_s < limit_s ? std::min(limit_s, load_s + us * 1e-6) : std::max(limit_s, load_s - us * 1e-6);
     return us;
   }
 };
@@ -226,7 +227,7 @@ Result<std::vector<double>> FakePipeline::take(std::optional<Stage> stage, doubl
   FakeDevice::Visit visit{.config = config_, .stage = stage, .samples = n, .data_seed = workload_.data().seed};
   visit.start_s = state_.now_s;
   std::vector<double> times;
-  for (int i = 0; i < n; ++i) times.push_back(state_.sample(us));
+  for (int i = 0; i < n; ++i) times.push_back(state_.sample(us, config_));
   visit.end_s = state_.now_s;
   state_.visits.push_back(std::move(visit));
   if (state_.has_fault(config_, Fault::nan_time)) times.back() = std::numeric_limits<double>::quiet_NaN();

@@ -47,8 +47,9 @@ struct FakeSpec {
   double drift_per_s = 0;     ///< all times grow by this share in a second of simulated time
   double compile_s = 0.03;    ///< simulated, for each config of each stage once
   double throttle = 0;        ///< under lasting load all times are longer by this share …
-  double settle_s = 0;     ///< … which comes evenly over so many seconds of samples, and goes so when there are none
-  std::uint64_t seed = 1;  ///< of the noise
+  double settle_s = 0;  ///< … which comes evenly over so many seconds of samples, and goes so when there are none;
+  std::function<double(const PipelineConfig&)> power = nullptr;  ///< a pipeline by itself gets to this times `throttle`
+  std::uint64_t seed = 1;                                        ///< of the noise
   std::int64_t memory_bytes = std::int64_t{1} << 30;
 };
 
