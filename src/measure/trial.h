@@ -46,8 +46,8 @@ Trial::Phase parse_phase(std::string_view name);
 /// How sure it is that a config is the best one.
 struct Choice {
   std::vector<PipelineConfig> ties;  ///< other finalists that could not be told from it
-  double flip_probability =
-      0;  ///< that the rounds of the finals, or those under lasting load, drawn anew, have another one as the fastest
+  /// That the rounds of the finals, or those under lasting load, drawn anew, have another one as the fastest.
+  double flip_probability = 0;
   double margin = 0;  ///< the share of its time that a lead had to be larger than
 
   bool operator==(const Choice&) const = default;
