@@ -23,6 +23,12 @@ struct Entry {
   std::optional<Measurement> measured;
 };
 
+/// Those of one implementation that were measured, and how they rank.
+struct Ranked {
+  std::vector<Entry*> entries;
+  Ranking ranking;
+};
+
 class Finals {
  public:
   Finals(Workbench& bench, std::optional<double> seconds) : bench_(bench) {
@@ -132,23 +138,24 @@ class Finals {
 
   double margin() const { return std::max(kTieMargin, bench_.options().noise_floor); }
 
-  /// Those of `impl` that were measured, and how they rank.
-  std::pair<std::vector<Entry*>, Ranking> rank_measured(Impl impl, std::vector<Entry>& entries) const {
-    std::vector<Entry*> of_impl;
+  Ranked rank_measured(Impl impl, std::vector<Entry>& entries) const {
+    Ranked ranked;
     std::vector<Standing> standings;
     for (Entry& entry : entries) {
       if (entry.finalist.config.impl != impl || !entry.measured) continue;
-      of_impl.push_back(&entry);
+      ranked.entries.push_back(&entry);
       standings.push_back({.finalist = entry.finalist, .round_medians = entry.measured->round_medians()});
     }
-    return {std::move(of_impl), rank(standings, margin())};
+    ranked.ranking = rank(standings, margin());
+    return ranked;
   }
 
   /// The winner first.
   std::vector<Entry> ranked_entries(Impl impl, std::vector<Entry>& entries) {
-    const auto [of_impl, ranking] = rank_measured(impl, entries);
+    const Ranked measured = rank_measured(impl, entries);
+    const Ranking& ranking = measured.ranking;
     std::vector<Entry> ranked;
-    for (const std::size_t i : ranking.order) ranked.push_back(std::move(*of_impl[i]));
+    for (const std::size_t i : ranking.order) ranked.push_back(std::move(*measured.entries[i]));
     Choice& choice = choices_[impl];
     choice = {.ties = {}, .flip_probability = ranking.flip_probability, .margin = margin()};
     for (std::size_t i = 0; i < ranking.ties; ++i) choice.ties.push_back(ranked[i].finalist.config);
@@ -184,16 +191,17 @@ class Finals {
   /// The winner on the fresh data under lasting load, by the rule of the finals. It ties with those whom these rounds
   /// do not tell from it, and with those of its ties in the finals that are not in these rounds.
   const Entry* choose(Impl impl, std::vector<Entry>& last) {
-    const auto [of_impl, ranking] = rank_measured(impl, last);
+    const Ranked ranked = rank_measured(impl, last);
+    const Ranking& ranking = ranked.ranking;
     if (ranking.order.empty()) return nullptr;
-    const auto config_of = [&](std::size_t place) { return of_impl[ranking.order[place]]->finalist.config; };
+    const auto config_of = [&](std::size_t place) { return ranked.entries[ranking.order[place]]->finalist.config; };
     Choice& choice = choices_[impl];
     if (std::find(choice.ties.begin(), choice.ties.end(), config_of(0)) == choice.ties.end()) choice.ties.clear();
     for (std::size_t place = 0; place < ranking.order.size(); ++place) std::erase(choice.ties, config_of(place));
     for (std::size_t place = ranking.ties - 1; place > 0; --place)
       choice.ties.insert(choice.ties.begin(), config_of(place));
     choice.flip_probability = std::max(choice.flip_probability, ranking.flip_probability);
-    return of_impl[ranking.order.front()];
+    return ranked.entries[ranking.order.front()];
   }
 
   Best describe(const Entry& winner, const std::vector<const Entry*>& winners) {
