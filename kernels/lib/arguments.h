@@ -76,6 +76,7 @@ struct GemmArguments {
   int rows_expected;              ///< its count for a row tile that the first GEMM is done with
   const int* topk_ids;  ///< [slots]: the experts, where tiles is null; slots whose expert is not here have no row
   ExpertMap map;        ///< of the experts in topk_ids
+  int early_blocks;     ///< first GEMM: so many blocks ask for their first weights before slots are grouped
   int slots;
   int topk;
   int group_m;  ///< row tiles of an expert walked before the next column tile

@@ -6,6 +6,7 @@
 // - EVEN_K: K is a multiple of BLOCK_SIZE_K; NARROW: the output has fewer columns than a tile (0 or 1)
 // - those of kernels/lib/gemm_settings.cuh, and KERNEL_NAME
 #include "kernels/lib/activation.cuh"
+#include "kernels/lib/early_tile.cuh"
 #include "kernels/lib/gemm_settings.cuh"
 #include "kernels/mma/quad.cuh"
 #include "kernels/mma/row_info.cuh"
@@ -57,20 +58,39 @@ __device__ __forceinline__ constexpr int swizzled(int row, int chunk) {
 
 constexpr TileShape kTileShape{.rows = kBlockM, .columns = kOutColumns, .even = false, .token_tiles = kTokenTiles};
 
+__device__ __forceinline__ int column_tiles_of(const GemmArguments& args) {
+  return (args.out_columns + kOutColumns - 1) / kOutColumns;
+}
+
+/// This block's tile, from what is known of its row tile.
+__device__ __forceinline__ Tile own_tile(const GemmArguments& args, const RowTile& entry) {
+  Tile tile = tile_at<kTileShape>(args, entry, blockIdx.x, column_tiles_of(args));
+  // The last column tile is moved left until it ends with the output: it computes some columns again, to the same bits,
+  // and the copies of weights need no bounds.
+  if constexpr (!kNarrow) tile.column = min(tile.column, args.out_columns - kOutColumns);
+  return tile;
+}
+
 /// Finds this block's tile; false where there are fewer, or nothing to do in it.
 __device__ __forceinline__ bool find_tile(const GemmArguments& args, Tile& tile) {
   const int row_tiles = kTokenTiles ? args.slots : *args.tile_count;
-  const int column_tiles = (args.out_columns + kOutColumns - 1) / kOutColumns;
-  const int index = blockIdx.x;
+  const int column_tiles = column_tiles_of(args), index = blockIdx.x;
   if (index >= row_tiles * column_tiles) return false;
-  tile = tile_at<kTileShape>(args, tile_entry<kTileShape>(args, index, column_tiles), index, column_tiles);
+  tile = own_tile(args, tile_entry<kTileShape>(args, index, column_tiles));
   if constexpr (kTokenTiles) {
     if (tile.expert < 0) return false;
     tile.rows = 1;  // known to the compiler
   }
-  // The last column tile is moved left until it ends with the output: it computes some columns again, to the same bits,
-  // and the copies of weights need no bounds.
-  if constexpr (!kNarrow) tile.column = min(tile.column, args.out_columns - kOutColumns);
+  return true;
+}
+
+/// The same before slots are grouped; with the shared memory of a stage that is filled after the next __syncthreads.
+__device__ __forceinline__ bool find_early_tile(const GemmArguments& args, Tile& tile, unsigned char* stage) {
+  static_assert(kStageBytes >= 1024 * sizeof(int), "a count for each expert");
+  const RowTile entry = count_entry<kTileShape, kThreads>(
+      args, blockIdx.x / column_tiles_of(args), reinterpret_cast<int*>(stage), [] { __syncthreads(); });
+  if (entry.rows == 0) return false;
+  tile = own_tile(args, entry);
   return true;
 }
 
@@ -280,33 +300,36 @@ extern "C" __global__ void __launch_bounds__(kThreads) KERNEL_NAME(const __grid_
   const int k_tiles = (args.K + kBlockK - 1) / kBlockK;
 
   // The second GEMM may read the routing and start on its weights at once: the kernel before it has waited for the
-  // routing before it allowed this one to start. Only its input needs the wait.
-  if constexpr (!kSecond) ptx::grid_dependency_wait();
-  ptx::grid_dependency_launch();
+  // routing before it allowed this one to start. Only its input needs the wait. Of the first GEMM the blocks that are
+  // there from the start do so too, while slots are being grouped.
+  const bool is_early = !kSecond && !kTokenTiles && static_cast<int>(blockIdx.x) < args.early_blocks;
+  if (!kSecond && !is_early) ptx::grid_dependency_wait();
+  if (!is_early) ptx::grid_dependency_launch();
   Tile tile;
-  if (!find_tile(args, tile)) {
-    if constexpr (kSecond) ptx::grid_dependency_wait();
+  if (!(is_early ? find_early_tile(args, tile, memory + (kStages - 1) * kStageBytes) : find_tile(args, tile))) {
+    if (kSecond || is_early) ptx::grid_dependency_wait();
     return;
   }
   Loader loader(args, smem);
   loader.set_weights(tile);
-  if constexpr (kSecond) {
+  if (kSecond || is_early) {
     Loader early = loader;
     for (int stage = 0; stage < min(kStages - 1, k_tiles); stage++) {
       early.copy_weights(stage);
       early.advance_weights();
     }
     ptx::grid_dependency_wait();
+    if (is_early) ptx::grid_dependency_launch();
   }
   loader.set_rows(tile);
   for (int stage = 0; stage < kStages - 1; stage++) {
     if (stage < k_tiles) {
-      if constexpr (!kSecond) loader.copy_weights(stage);
+      if (!kSecond && !is_early) loader.copy_weights(stage);
       loader.copy_a(stage);
     }
     loader.advance_a();
     loader.advance_weights();
-    ptx::cp_async_commit();  // second GEMM: the first group also holds all the weights copied so far
+    ptx::cp_async_commit();  // after an early start the first group also holds all the weights copied so far
   }
 
   Rows rows;

@@ -36,6 +36,14 @@ __device__ __forceinline__ int expert_of(const RouteArguments& args, int id) {
     return static_cast<unsigned>(id) < static_cast<unsigned>(args.map.experts) ? id : -1;
 }
 
+/// The slots of this block's share.
+struct Share {
+  int begin, end;
+
+  __device__ __forceinline__ explicit Share(const RouteArguments& args)
+      : begin(blockIdx.x * args.slots_per_block), end(min(begin + args.slots_per_block, args.slots)) {}
+};
+
 /// block_counts[block, expert] = slots of the expert in this block's share. Shared memory: experts ints.
 template <bool Mapped>
 __device__ __forceinline__ void count_share(const RouteArguments& args, int* counts) {
@@ -44,9 +52,9 @@ __device__ __forceinline__ void count_share(const RouteArguments& args, int* cou
   __syncthreads();
   ptx::grid_dependency_wait();
   ptx::grid_dependency_launch();
-  const int begin = blockIdx.x * args.slots_per_block, end = min(begin + args.slots_per_block, args.slots);
+  const Share share(args);
   for_each(
-      args.topk_ids, begin + threadIdx.x, end, blockDim.x, [&](int id) { return expert_of<Mapped>(args, id); },
+      args.topk_ids, share.begin + threadIdx.x, share.end, blockDim.x, [&](int id) { return expert_of<Mapped>(args, id); },
       [&](int, int e) {
         if (e >= 0) atomicAdd(&counts[e], 1);
       });
@@ -125,15 +133,21 @@ __device__ __forceinline__ void count(const RouteArguments& args, const Experts&
   }
 }
 
-/// 32 slots for each warp at a time, until the share is done.
+/// topk_weights of this thread's slot among the blockDim.x from `first` on.
+__device__ __forceinline__ float own_weight(const RouteArguments& args, const Share& share, int first) {
+  const int slot = first + static_cast<int>(threadIdx.x);
+  return slot < share.end ? args.topk_weights[slot] : 0.0f;
+}
+
+/// 32 slots for each warp at a time, until the share is done. `weight`: own_weight() of the first ones.
 template <bool Mapped>
-__device__ __forceinline__ void place_slots(const RouteArguments& args, const Experts& experts) {
+__device__ __forceinline__ void place_slots(const RouteArguments& args, const Experts& experts, const Share& share,
+                                            float weight) {
   const int E = args.map.experts, warps = blockDim.x / 32, warp = threadIdx.x / 32;
-  const int begin = blockIdx.x * args.slots_per_block, end = min(begin + args.slots_per_block, args.slots);
+  const auto [begin, end] = share;
   for (int first = begin; first < end; first += blockDim.x) {
     const int slot = first + static_cast<int>(threadIdx.x);
     const int expert = slot < end ? expert_of<Mapped>(args, args.topk_ids[slot]) : -1;
-    const float weight = slot < end ? args.topk_weights[slot] : 0.0f;
     const bool present = expert >= 0;
     const unsigned peers = __match_any_sync(~0u, expert);
     const unsigned below = peers & ptx::lanes_below();
@@ -156,6 +170,7 @@ __device__ __forceinline__ void place_slots(const RouteArguments& args, const Ex
         experts.warp_counts[w * E + e] = 0;
       }
     __syncthreads();
+    weight = own_weight(args, share, first + blockDim.x);
   }
 }
 
@@ -200,6 +215,8 @@ __device__ __forceinline__ void align(const RouteArguments& args, int* memory) {
   ptx::grid_dependency_launch();
   for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < args.zero_count; i += gridDim.x * blockDim.x)
     args.zeros[i] = 0;
+  const Share share(args);
+  const float first_weight = own_weight(args, share, share.begin);  // on its way while slots are counted
   count<Mapped>(args, experts);
   __syncthreads();
   if (warp == 0) {
@@ -213,7 +230,7 @@ __device__ __forceinline__ void align(const RouteArguments& args, int* memory) {
       scan_experts(E, experts.tile_offsets + t * (E + 1),
                    [&](int e) { return (experts.totals[e] + block_m - 1) / block_m; });
   __syncthreads();
-  place_slots<Mapped>(args, experts);
+  place_slots<Mapped>(args, experts, share, first_weight);
   write_tables(args, experts);
 }
 extern "C" __global__ void moe_align_block_size(const __grid_constant__ RouteArguments args) {

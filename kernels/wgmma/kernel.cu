@@ -27,8 +27,12 @@ extern "C" __global__ void __launch_bounds__(kThreads, kConfig.blocks_per_sm)
     ptx::cluster_barrier();
   else
     __syncthreads();
-  if constexpr (!G::kSecond) ptx::grid_dependency_wait();
-  ptx::grid_dependency_launch();
+  // Producers that start early wait when they have; none of its blocks lets the next kernel start before the routing is
+  // there, which that one reads without a wait.
+  if (const bool starts_early = G::kStartsEarly && warpgroup == 0; !starts_early) {
+    if constexpr (!G::kSecond) ptx::grid_dependency_wait();
+    ptx::grid_dependency_launch();
+  }
 
   Cursor cursor;
   if (warpgroup == 0) {

@@ -94,6 +94,28 @@ __device__ __forceinline__ int column_tiles_of(const GemmArguments& args) {
   return (args.out_columns + G::kOutColumns - 1) / G::kOutColumns;
 }
 
+/// Item `item`, of whose row tile this is known.
+template <class G>
+__device__ __forceinline__ Work work_at(const GemmArguments& args, const RowTile& entry, int item, int column_tiles,
+                                        int k_tiles) {
+  Work work{.tile = {}, .index = item / kSplit, .part = item % kSplit};
+  work.first_k_tile = k_tiles * work.part / kSplit;
+  work.end_k_tile = k_tiles * (work.part + 1) / kSplit;
+  Tile& tile = work.tile;
+  tile = tile_at<kTileShape<G>>(args, entry, work.index, column_tiles);
+  if (kTokenTiles && tile.expert < 0) work.first_k_tile = work.end_k_tile = 0;
+  if constexpr (kCluster > 1) {
+    const int share = kTileShape<G>.even ? ((tile.rows + kCluster - 1) / kCluster + 7) / 8 * 8 : kBlockM;
+    const int skipped = static_cast<int>(ptx::cluster_rank()) * share;
+    tile.row += skipped;
+    tile.rows = max(0, min(tile.rows - skipped, share));
+  }
+  return work;
+}
+__device__ __forceinline__ int k_tiles_of(const GemmArguments& args) {
+  return (args.K + kBlockK - 1) / kBlockK;
+}
+
 /// The work of this block, in the same order for all its threads.
 template <class G>
 class Walk {
@@ -108,7 +130,7 @@ class Walk {
         block_(blockIdx.x / kCluster + first_block),
         column_tiles_(column_tiles_of<G>(args)),
         items_(row_tiles_of(args) * column_tiles_ * kSplit),
-        k_tiles_((args.K + kBlockK - 1) / kBlockK) {
+        k_tiles_(k_tiles_of(args)) {
     if (const int blocks = gridDim.x / kCluster; block_ >= blocks) block_ -= blocks;
   }
 
@@ -146,19 +168,7 @@ class Walk {
       entry.rows = __shfl_sync(~0u, next.word, 2);
       entry.first = __shfl_sync(~0u, next.word, 3);
     }
-    Work work{.tile = {}, .index = next.item / kSplit, .part = next.item % kSplit};
-    work.first_k_tile = k_tiles_ * work.part / kSplit;
-    work.end_k_tile = k_tiles_ * (work.part + 1) / kSplit;
-    Tile& tile = work.tile;
-    tile = tile_at<kTileShape<G>>(args_, entry, work.index, column_tiles_);
-    if (kTokenTiles && tile.expert < 0) work.first_k_tile = work.end_k_tile = 0;
-    if constexpr (kCluster > 1) {
-      const int share = kTileShape<G>.even ? ((tile.rows + kCluster - 1) / kCluster + 7) / 8 * 8 : kBlockM;
-      const int skipped = static_cast<int>(ptx::cluster_rank()) * share;
-      tile.row += skipped;
-      tile.rows = max(0, min(tile.rows - skipped, share));
-    }
-    return work;
+    return work_at<G>(args_, entry, next.item, column_tiles_, k_tiles_);
   }
 
  private:

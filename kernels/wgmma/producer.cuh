@@ -1,6 +1,7 @@
 // Fills the stages: weights as boxes of w [E, rows, K], tokens as boxes of cache2 or gathered row by row.
 #pragma once
 
+#include "kernels/lib/early_tile.cuh"
 #include "kernels/ptx/barrier.cuh"
 #include "kernels/ptx/grid_dependency.cuh"
 #include "kernels/ptx/tensor_copy.cuh"
@@ -102,6 +103,11 @@ class GatheringProducer {
       : args_(args), weight_map_(weight_map), stages_(stages), cursor_(cursor) {}
 
   __device__ __forceinline__ void run(int first_block = 0) {
+    int early = 0;
+    if constexpr (G::kStartsEarly) {
+      early = copy_before_grouping();
+      ptx::grid_dependency_wait();
+    }
     Walk<G> walk(args_, stages_, threadIdx.x == 0, first_block);
     // The next tile's entry and its slots are two dependent loads: each is on its way during half of this tile's
     // copies.
@@ -116,7 +122,10 @@ class GatheringProducer {
     while (more) {
       more = walk.ask(next);
       const Tokens tokens = tokens_of(slots);
-      const int begin = work.first_k_tile + copy_when_handed_over(work, tokens);
+      if constexpr (G::kTakesOver) early = copy_before_handed_over(work);
+      for (int i = 0; i < early; i++) gather(tokens, (work.first_k_tile + i) * kBlockK);
+      const int begin = work.first_k_tile + early;
+      early = 0;
       const int half = begin + (work.end_k_tile - begin) / 2;
       copy(work.tile, tokens, begin, half);
       Work upcoming;
@@ -178,20 +187,36 @@ class GatheringProducer {
     }
   }
 
-  /// Second of two GEMMs: where the tile's tokens are not there yet, its first weights are copied before they are
-  /// waited for. Returns how many k tiles that were.
-  __device__ __forceinline__ int copy_when_handed_over(const Work& work, const Tokens& tokens) {
-    if constexpr (!G::kTakesOver) return 0;
-    if (kTokenTiles && work.k_tiles() == 0) return 0;
-    if (is_handed_over(work.tile)) return 0;
+  /// The first weights of a tile, as many as there are stages for. Returns how many k tiles' that is.
+  __device__ __forceinline__ int copy_first_weights(const Work& work) const {
     const int early = min(kStages, work.k_tiles());
     Cursor ahead = cursor_;
     for (int i = 0; i < early; i++) {
       begin_stage(ahead, work.tile, (work.first_k_tile + i) * kBlockK);
       ahead.advance();
     }
+    return early;
+  }
+
+  /// Those of the block's first tile. Slots are counted where the tokens come later.
+  __device__ __forceinline__ int copy_before_grouping() const {
+    if (args_.early_blocks == 0 || args_.map.experts * 4 > kStages * kTokenBytes) return 0;
+    const int item = blockIdx.x / kCluster, column_tiles = column_tiles_of<G>(args_);
+    const auto sync = [] { ptx::barrier_sync(1, kWarpgroup); };
+    const RowTile entry = count_entry<kTileShape<G>, kWarpgroup>(
+        args_, item / kSplit / column_tiles, reinterpret_cast<int*>(__cvta_shared_to_generic(stages_.tokens)), sync);
+    sync();
+    if (entry.rows == 0) return 0;
+    return copy_first_weights(work_at<G>(args_, entry, item, column_tiles, k_tiles_of(args_)));
+  }
+
+  /// Second of two GEMMs: where the tile's tokens are not there yet, its first weights are copied before they are
+  /// waited for. Returns how many k tiles' that were.
+  __device__ __forceinline__ int copy_before_handed_over(const Work& work) const {
+    if (kTokenTiles && work.k_tiles() == 0) return 0;
+    if (is_handed_over(work.tile)) return 0;
+    const int early = copy_first_weights(work);
     while (!is_handed_over(work.tile)) __nanosleep(50);
-    for (int i = 0; i < early; i++) gather(tokens, (work.first_k_tile + i) * kBlockK);
     return early;
   }
   /// One thread asks for all: hundreds of blocks ask for the same word.
@@ -200,7 +225,7 @@ class GatheringProducer {
     return ptx::barrier_any(1, kWarpgroup, done);
   }
 
-  __device__ __forceinline__ void begin_stage(const Cursor& cursor, const Tile& tile, int k) {
+  __device__ __forceinline__ void begin_stage(const Cursor& cursor, const Tile& tile, int k) const {
     ptx::mbarrier_wait(stages_.empty(cursor.stage), cursor.parity ^ 1);
     if (threadIdx.x != 0) return;
     ptx::mbarrier_arrive_expect(stages_.full(cursor.stage), kWeightBytes);

@@ -55,6 +55,8 @@ struct Gemm : GemmSettings<Kind, HasBias> {
   /// The first GEMM's tokens lie scattered and are gathered by a warpgroup; the second's are boxes of a tensor, but
   /// that in a kernel of both the same warpgroup goes on gathering.
   static constexpr bool kGathers = Kind != Epilogue::final || Where != Place::alone;
+  /// Whether its first weights may be asked for before slots are grouped.
+  static constexpr bool kStartsEarly = Where == Place::alone && Kind != Epilogue::final && !kTokenTiles;
   /// Rows that are done are handed over from one to the other through GemmArguments::rows_done.
   static constexpr bool kHandsOver = Where == Place::first_of_two, kTakesOver = Where == Place::second_of_two;
 };

@@ -9,6 +9,14 @@
 
 namespace moetune {
 
+int resident_blocks(const KernelPlan& plan, const DeviceInfo& device) {
+  if (plan.blocks_per_sm > 0) return plan.blocks_per_sm;
+  constexpr int kReserved = 1024, kRegistersEach = 128, kMostThreads = 2048;
+  const auto by_memory = static_cast<int>(device.shared_memory_per_multiprocessor / (plan.shared_bytes + kReserved));
+  const int by_registers = device.registers_per_multiprocessor / (kRegistersEach * std::max(plan.threads, 1));
+  return std::max(1, std::min({by_memory, by_registers, kMostThreads / std::max(plan.threads, 1)}));
+}
+
 bool runs_on(const Engine& engine, const DeviceInfo& device) {
   if (engine.backend != device.backend) return false;
   return device.backend != Backend::cuda || (device.compute_capability >= engine.oldest_capability &&

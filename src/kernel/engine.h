@@ -40,6 +40,10 @@ struct Engine {
   RowRange best_rows{};                                 ///< where it is likely the fastest of those that run
 };
 
+/// Blocks of the kernel that a multiprocessor has at once; persistent ones as many as are meant to, others about as many
+/// as shared memory, registers and threads leave room for.
+int resident_blocks(const KernelPlan& plan, const DeviceInfo& device);
+
 /// Whether the engine runs on the device at all. Which problems and configs, why_invalid says.
 bool runs_on(const Engine& engine, const DeviceInfo& device);
 

@@ -261,6 +261,7 @@ GemmArguments LaunchPlan::gemm_arguments(Stage stage, const KernelPlan& plan, co
       .rows_expected = plan.second.rows_expected,
       .topk_ids = as<const int>(at.topk_ids),
       .map = expert_map(at),
+      .early_blocks = second || impl_ == Impl::merged_single ? 0 : early_blocks(plan, call),
       .slots = static_cast<int>(call.slots),
       .topk = static_cast<int>(problem_.topk),
       .group_m = plan.group_m,
@@ -268,6 +269,12 @@ GemmArguments LaunchPlan::gemm_arguments(Stage stage, const KernelPlan& plan, co
       .weight_rows = static_cast<int>(shape.weight_rows),
       .out_columns = static_cast<int>(shape.out_columns),
   };
+}
+
+int LaunchPlan::early_blocks(const KernelPlan& plan, const Call& call) const {
+  constexpr std::int64_t kMostSlots = 2048;  // beyond, counting takes a block as long as it has to wait
+  if (token_tiles_ || call.at.expert_map != 0 || call.slots > kMostSlots) return 0;
+  return gpu_.info().multiprocessors * resident_blocks(plan, gpu_.info());
 }
 
 int LaunchPlan::out_pitch(const Addresses& at) const {

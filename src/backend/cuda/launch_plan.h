@@ -100,6 +100,7 @@ class LaunchPlan {
   TensorGemmArguments with_tensors(const GemmArguments& arguments, Stage stage, const TensorBoxes& boxes,
                                    std::uint64_t maps, const Call& call) const;
   std::int64_t row_tiles(const KernelPlan& plan, std::int64_t slots) const;  ///< at most
+  int early_blocks(const KernelPlan& plan, const Call& call) const;
   int out_pitch(const Addresses& at) const;
   ExpertMap expert_map(const Addresses& at) const;
   const int* row_count(const Addresses& at) const;  ///< [1] on the device: how many rows routing has made
