@@ -1,4 +1,4 @@
-// The steps between and after the GEMMs: activation (three_kernel only) and the sum over topk. Compiled with DTYPE and
+// The steps beside the GEMMs: tokens put in expert order, activation (three_kernel only), the sum over topk. Compiled with DTYPE and
 // ACTIVATION. Eight columns, 16 bytes, per thread; the widths are multiples of 8.
 #include "kernels/lib/activation.cuh"
 #include "kernels/lib/arguments.h"
@@ -15,6 +15,29 @@ __device__ __forceinline__ uint4 load(const unsigned short* from) {
 
 __device__ __forceinline__ void store(unsigned short* to, const Eight& e) {
   *reinterpret_cast<uint4*>(to) = pack_eight<kType>(e);
+}
+
+/// out[row] = in[token] for every row that the token has. A thread for each eight columns of a token, which are read once
+/// and stored topk times. The row after the last is zero where there is room for one: a tile of an odd number of tokens
+/// multiplies it too.
+extern "C" __global__ void moe_permute(const __grid_constant__ PermuteArguments args) {
+  ptx::grid_dependency_wait();
+  ptx::grid_dependency_launch();
+  const int pieces = args.columns / 8;
+  const long long i = blockIdx.x * static_cast<long long>(blockDim.x) + threadIdx.x;
+  if (i >= args.tokens * pieces) return;
+  const long long token = i / pieces;
+  const int column = static_cast<int>(i % pieces) * 8;
+  const auto store_at = [&](long long row, const uint4& piece) {
+    *reinterpret_cast<uint4*>(args.out + row * args.columns + column) = piece;
+  };
+  const uint4 piece = load(args.in + token * args.in_pitch + column);
+  for (int s = 0; s < args.topk; s++) {
+    const long long slot = token * args.topk + s;
+    if (const long long row = args.slot_rows == nullptr ? slot : args.slot_rows[slot]; row >= 0) store_at(row, piece);
+  }
+  if (token == 0 && args.row_count != nullptr && *args.row_count < args.tokens * args.topk)
+    store_at(*args.row_count, make_uint4(0, 0, 0, 0));
 }
 
 /// silu_and_mul and its kin. A thread for each eight output columns.

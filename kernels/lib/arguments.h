@@ -90,7 +90,7 @@ struct TensorGemmArguments {
   /// w as (K, row, E); gated as (K, row, half, E), or grouped as (K, row % 8, half, row / 8, E), whose boxes hold 8
   /// gate rows, their 8 up rows, the next 8 gate rows …
   TensorMap weights;
-  TensorMap tokens;  ///< second GEMM: cache2 as (K, slots)
+  TensorMap tokens;  ///< as (K, slots): cache2, or of the first GEMM what moe_permute has put in order
   /// The output as (column, row in a window, the window's end). A window is 2^30 rows, of which a box at
   /// row 2^30 - n of the window that ends with row r stores the n rows before r: rows of the next expert stay
   /// untouched.
@@ -101,6 +101,18 @@ struct TensorGemmArguments {
 /// Both GEMMs of the merged implementation in one kernel; tokens of both are gathered, so that `tokens` is unused.
 struct BothGemmsArguments {
   TensorGemmArguments first, second;
+};
+
+/// Tokens in the order of rows: [tokens, columns] -> [rows, columns].
+struct PermuteArguments {
+  const unsigned short* in;
+  int in_pitch;          ///< elements from one row of `in` to the next, a multiple of 8
+  const int* slot_rows;  ///< [tokens·topk]: slot -> row, -1: none; null: rows are slots
+  const int* row_count;  ///< [1]: rows in all; null where rows are slots
+  unsigned short* out;   ///< room for tokens·topk rows
+  long long tokens;
+  int topk;
+  int columns;  ///< a multiple of 8
 };
 
 /// cache2 = activation(cache1): [rows, 2·columns] -> [rows, columns]. Rows that there are not may be left out.

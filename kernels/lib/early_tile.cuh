@@ -7,8 +7,8 @@
 namespace moetune {
 
 /// The entry of `row_tile` as the tile table is going to have it, counted from topk_ids, which are there before the
-/// kernel that groups slots lets this one start. No rows: there is no such row tile. By `Threads` threads, numbered from
-/// 0, that `sync` joins; `counts` [experts] is shared memory that nobody else uses until they are joined again.
+/// kernel that groups slots lets this one start. No rows: there is no such row tile. By `Threads` threads, numbered
+/// from 0, that `sync` joins; `counts` [experts] is shared memory that nobody else uses until they are joined again.
 /// Not with an expert map.
 template <TileShape Shape, int Threads, class Sync>
 __device__ __forceinline__ RowTile count_entry(const GemmArguments& args, int row_tile, int* counts, Sync sync) {

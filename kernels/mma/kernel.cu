@@ -87,8 +87,8 @@ __device__ __forceinline__ bool find_tile(const GemmArguments& args, Tile& tile)
 /// The same before slots are grouped; with the shared memory of a stage that is filled after the next __syncthreads.
 __device__ __forceinline__ bool find_early_tile(const GemmArguments& args, Tile& tile, unsigned char* stage) {
   static_assert(kStageBytes >= 1024 * sizeof(int), "a count for each expert");
-  const RowTile entry = count_entry<kTileShape, kThreads>(
-      args, blockIdx.x / column_tiles_of(args), reinterpret_cast<int*>(stage), [] { __syncthreads(); });
+  const RowTile entry = count_entry<kTileShape, kThreads>(args, blockIdx.x / column_tiles_of(args),
+                                                          reinterpret_cast<int*>(stage), [] { __syncthreads(); });
   if (entry.rows == 0) return false;
   tile = own_tile(args, entry);
   return true;
@@ -342,9 +342,9 @@ extern "C" __global__ void __launch_bounds__(kThreads) KERNEL_NAME(const __grid_
   reader.read(fragments[0], 0, 0);
   rows.load_weights(args);
 
-  // One k tile: read the fragments of the next step, copy a part of a later k tile, multiply. Where all warps have rows in
-  // this tile nothing branches: that would keep the compiler from spreading the copies among the products (15 %). Where
-  // some have none these only copy, with a branch before and after the one barrier (3 to 8 %).
+  // One k tile: read the fragments of the next step, copy a part of a later k tile, multiply. Where all warps have rows
+  // in this tile nothing branches: that would keep the compiler from spreading the copies among the products (15 %).
+  // Where some have none these only copy, with a branch before and after the one barrier (3 to 8 %).
   int read_stage = 0, write_stage = kStages - 1;
   const auto copy_part = [&](int step) {
 #pragma unroll

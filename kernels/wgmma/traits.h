@@ -14,13 +14,14 @@ struct Config {
   int block_k;  ///< depth of a stage
   int group_m;  ///< row tiles that are walked before the next column tile
   int num_stages;
-  int num_consumers;  ///< warpgroups that multiply; a further one copies
-  int cluster_m;      ///< blocks that share weights: row tiles of one expert
-  int blocks_per_sm;  ///< resident blocks that registers are divided for
-  bool evict_first;   ///< weights leave the L2 first
-  bool dynamic;       ///< blocks take tiles from a common counter as they get done; else in a fixed order
-  bool fuse_combine;  ///< final: tokens whose rows are all there are summed up in this kernel
-  int split_k;        ///< parts of K that a tile's sum is divided into, where tiles are few
+  int num_consumers;    ///< warpgroups that multiply; a further one copies
+  int cluster_m;        ///< blocks that share weights: row tiles of one expert
+  int blocks_per_sm;    ///< resident blocks that registers are divided for
+  bool evict_first;     ///< weights leave the L2 first
+  bool dynamic;         ///< blocks take tiles from a common counter as they get done; else in a fixed order
+  bool fuse_combine;    ///< final: tokens whose rows are all there are summed up in this kernel
+  bool permute_tokens;  ///< first GEMM: tokens are boxes of a copy in expert order (moe_permute); else gathered by row
+  int split_k;          ///< parts of K that a tile's sum is divided into, where tiles are few
 };
 
 constexpr int kWarpgroup = 128;
@@ -42,7 +43,7 @@ constexpr int table_block_m(const Config& c) {
 constexpr int stage_bytes(const Config& c) {
   return (c.block_m + c.block_n) * c.block_k * kElementBytes;
 }
-/// Rows of a box of the second GEMM's tokens: a tile takes as many boxes as it has rows for.
+/// Rows of a box of tokens: a tile takes as many boxes as it has rows for.
 constexpr int token_box_rows(const Config& c) {
   const int most = c.swap_ab ? 32 : 64;
   return c.block_m < most ? c.block_m : most;
@@ -116,11 +117,11 @@ constexpr int launch_registers(const Config& c) {
   const int most = kRegistersPerSm / (num_threads(c) * c.blocks_per_sm) / 8 * 8;
   return most < 248 ? most : 248;
 }
-/// What the producers keep. The first GEMM's gather rows, the more the more registers; of the second's one thread
-/// copies boxes. Summing up tokens or serving both GEMMs takes more.
+/// What the producers keep. Gathering rows takes registers, the more the more rows; boxes are copied by one thread.
+/// Summing up tokens or serving both GEMMs takes more.
 constexpr int producer_registers(const Config& c, Gemms gemms) {
   if (c.fuse_combine || gemms == Gemms::both) return 96;
-  if (gemms == Gemms::second) return 40;
+  if (gemms == Gemms::second || c.permute_tokens) return 40;
   return c.block_m > 160 ? 104 : 72;
 }
 /// What the consumers have when the producers have given up theirs.
@@ -166,7 +167,11 @@ constexpr const char* why_invalid(const Config& c, Gemms gemms) {
   if (c.evict_first && c.cluster_m > 1) return "evict_first does not go with clusters, whose copies carry no such hint";
   if (c.split_k > 1 && c.fuse_combine) return "SPLIT_K does not go with fuse_combine";
   if (c.split_k > 1 && c.cluster_m > 1) return "SPLIT_K does not go with clusters";
+  if (c.permute_tokens && c.block_m < 64) return "permute_tokens is for tiles of 64 tokens or more";
+  if (c.permute_tokens && gemms == Gemms::second)
+    return "permute_tokens is for the first GEMM: the second's tokens are in order";
   if (gemms == Gemms::both) {
+    if (c.permute_tokens) return "one kernel of both GEMMs gathers its tokens: permute_tokens has to be 0";
     if (c.cluster_m > 1) return "one kernel of both GEMMs has no clusters: CLUSTER_SIZE_M has to be 1";
     if (c.split_k > 1) return "one kernel of both GEMMs does not split K: SPLIT_K has to be 1";
     if (c.dynamic) return "one kernel of both GEMMs has a fixed order: dynamic has to be 0";

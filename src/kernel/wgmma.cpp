@@ -13,9 +13,16 @@
 namespace moetune {
 namespace {
 
-constexpr std::array<std::string_view, 12> kParameters{
-    "BLOCK_SIZE_M",   "BLOCK_SIZE_N",  "BLOCK_SIZE_K", "GROUP_SIZE_M", "num_stages",   "num_consumers",
-    "CLUSTER_SIZE_M", "blocks_per_sm", "evict_first",  "dynamic",      "fuse_combine", "SPLIT_K"};
+constexpr std::array<std::string_view, 13> kParameters{
+    "BLOCK_SIZE_M",  "BLOCK_SIZE_N",   "BLOCK_SIZE_K",  "GROUP_SIZE_M", "num_stages",
+    "num_consumers", "CLUSTER_SIZE_M", "blocks_per_sm", "evict_first",  "dynamic",
+    "fuse_combine",  "permute_tokens", "SPLIT_K"};
+
+/// Files from before there was a choice do not say how tokens come: gathered.
+Config with_defaults(Config config) {
+  if (!config.find("permute_tokens")) config.set("permute_tokens", 0);
+  return config;
+}
 
 /// For its `shared` bytes of shared memory.
 std::optional<std::string> why_too_large(const wgmma::Config& c, int shared, const DeviceInfo& device) {
@@ -29,11 +36,12 @@ std::optional<std::string> why_too_large(const wgmma::Config& c, int shared, con
 }
 
 template <bool SwapAb>
-std::optional<std::string> why_invalid(const Config& config, Stage stage, const Problem& problem,
+std::optional<std::string> why_invalid(const Config& given, Stage stage, const Problem& problem,
                                        const DeviceInfo& device) {
   constexpr std::string_view kName = SwapAb ? "wgmma_swap_ab" : "wgmma";
+  const Config config = with_defaults(given);
   if (const auto reason = why_parameters_differ(kName, kParameters, config)) return reason;
-  for (const char* flag : {"evict_first", "dynamic", "fuse_combine"})
+  for (const char* flag : {"evict_first", "dynamic", "fuse_combine", "permute_tokens"})
     if (config.at(flag) < 0 || config.at(flag) > 1) return fmt::format("{} is not 0 or 1", flag);
   const wgmma::Config c = wgmma_kernel_config(config, SwapAb);
   const bool both = stage == Stage::mlp;
@@ -117,6 +125,7 @@ KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem
                   .blocks_per_sm = c.blocks_per_sm,
                   .row_order = true,
                   .fuses_combine = c.fuse_combine,
+                  .permutes_tokens = c.permute_tokens,
                   .boxes = tensor_boxes(c, epilogue_of(stage))};
   for (std::string define :
        {fmt::format("SWAP_AB={}", SwapAb ? 1 : 0), fmt::format("BLOCK_SIZE_M={}", c.block_m),
@@ -124,7 +133,8 @@ KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem
         fmt::format("NUM_STAGES={}", c.num_stages), fmt::format("NUM_CONSUMERS={}", c.num_consumers),
         fmt::format("CLUSTER_SIZE_M={}", c.cluster_m), fmt::format("BLOCKS_PER_SM={}", c.blocks_per_sm),
         fmt::format("EVICT_FIRST={}", c.evict_first ? 1 : 0), fmt::format("DYNAMIC={}", c.dynamic ? 1 : 0),
-        fmt::format("FUSE_COMBINE={}", c.fuse_combine ? 1 : 0), fmt::format("SPLIT_K={}", c.split_k)})
+        fmt::format("FUSE_COMBINE={}", c.fuse_combine ? 1 : 0),
+        fmt::format("PERMUTE_TOKENS={}", c.permute_tokens ? 1 : 0), fmt::format("SPLIT_K={}", c.split_k)})
     plan.source.defines.push_back(std::move(define));
   return plan;
 }
@@ -132,21 +142,14 @@ KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem
 /// A first guess, in short.
 struct Guess {
   int m, n, k, group, stages, consumers;
-  int cluster = 1, blocks = 1, evict_first = 0, dynamic = 0, fuse_combine = 0, split_k = 1;
+  int cluster = 1, blocks = 1, evict_first = 0, dynamic = 0, permute_tokens = 0, split_k = 1;
 };
 
 Config make(const Guess& g) {
-  return {{"BLOCK_SIZE_M", g.m},
-          {"BLOCK_SIZE_N", g.n},
-          {"BLOCK_SIZE_K", g.k},
-          {"GROUP_SIZE_M", g.group},
-          {"num_stages", g.stages},
-          {"num_consumers", g.consumers},
-          {"CLUSTER_SIZE_M", g.cluster},
-          {"blocks_per_sm", g.blocks},
-          {"evict_first", g.evict_first},
-          {"dynamic", g.dynamic},
-          {"fuse_combine", g.fuse_combine},
+  return {{"BLOCK_SIZE_M", g.m},         {"BLOCK_SIZE_N", g.n},       {"BLOCK_SIZE_K", g.k},
+          {"GROUP_SIZE_M", g.group},     {"num_stages", g.stages},    {"num_consumers", g.consumers},
+          {"CLUSTER_SIZE_M", g.cluster}, {"blocks_per_sm", g.blocks}, {"evict_first", g.evict_first},
+          {"dynamic", g.dynamic},        {"fuse_combine", 0},         {"permute_tokens", g.permute_tokens},
           {"SPLIT_K", g.split_k}};
 }
 
@@ -165,20 +168,31 @@ std::vector<Config> legal_ones(const std::vector<Guess>& guesses, Stage stage, c
 // Both lists are ordered by what came out on an H200 with five models. In short: the tile that covers an expert's rows
 // with the fewest bytes of weights read twice; among those, the one whose stages hold most bytes on their way.
 
+/// Gathering costs a compute-bound GEMM 7 %, putting the tokens in order a write and a part of a read of T·K elements:
+/// less from an inner size of some 1100·(1 + 1/topk) on (H200, 650 TFLOP/s and 4.3 TB/s). legal_ones() leaves such
+/// guesses out where they are not for the stage.
+bool pays_to_permute(const Problem& problem) {
+  const double topk = static_cast<double>(problem.topk);
+  return static_cast<double>(problem.inner()) > 1100 * (1 + 1 / topk);
+}
+
 std::vector<Config> wgmma_first_configs(Stage stage, const Problem& problem, const DeviceInfo& device) {
   std::vector<Guess> all;
   if (rows_per_expert(problem) > 80) {
-    all = {{128, 256, 64, 8, 4, 2, 2, 1, 0, 1},
-           {128, 256, 64, 8, 4, 2, 1, 1, 0, 1},
-           {128, 256, 64, 8, 4, 2},
-           {128, 256, 64, 8, 3, 2, 2, 1, 0, 1},
-           {128, 256, 64, 4, 4, 2, 2, 1, 0, 1},
-           {128, 256, 64, 8, 3, 2, 1, 1, 0, 1},
-           {128, 256, 64, 4, 4, 2, 2},
-           {128, 256, 64, 8, 3, 2},
-           {64, 256, 64, 8, 5, 1},
-           {128, 192, 64, 8, 4, 2, 1, 1, 0, 1},
-           {128, 128, 64, 8, 5, 2, 1, 1, 0, 1}};
+    if (pays_to_permute(problem))
+      all = {{128, 256, 64, 8, 4, 2, 2, 1, 0, 1, 1}, {128, 256, 64, 8, 4, 2, 1, 1, 0, 1, 1}};
+    for (const Guess& guess : {Guess{128, 256, 64, 8, 4, 2, 2, 1, 0, 1},
+                               {128, 256, 64, 8, 4, 2, 1, 1, 0, 1},
+                               {128, 256, 64, 8, 4, 2},
+                               {128, 256, 64, 8, 3, 2, 2, 1, 0, 1},
+                               {128, 256, 64, 4, 4, 2, 2, 1, 0, 1},
+                               {128, 256, 64, 8, 3, 2, 1, 1, 0, 1},
+                               {128, 256, 64, 4, 4, 2, 2},
+                               {128, 256, 64, 8, 3, 2},
+                               {64, 256, 64, 8, 5, 1},
+                               {128, 192, 64, 8, 4, 2, 1, 1, 0, 1},
+                               {128, 128, 64, 8, 5, 2, 1, 1, 0, 1}})
+      all.push_back(guess);
   } else {
     all = {{128, 256, 64, 1, 4, 2},
            {128, 256, 64, 1, 4, 2, 1, 1, 1},
@@ -221,7 +235,9 @@ std::vector<Config> swap_ab_first_configs(Stage stage, const Problem& problem, c
            {160, 256, 64, 8, 4, 2, 1, 1, 0, 1}};
   } else {
     // Tiles of an expert are of even height, so that the widest that registers allow wastes nothing.
-    if (rows > 700) all = {{128, 256, 64, 8, 4, 2, 2, 1, 0, 1}};
+    if (pays_to_permute(problem))
+      all = {{160, 256, 64, 8, 4, 2, 2, 1, 0, 1, 1}, {160, 256, 64, 8, 4, 2, 1, 1, 0, 1, 1}};
+    if (rows > 700) all.push_back({128, 256, 64, 8, 4, 2, 2, 1, 0, 1});
     for (const Guess& guess : {Guess{160, 256, 64, 8, 4, 2},
                                {160, 256, 64, 8, 4, 2, 1, 1, 0, 1},
                                {160, 256, 64, 8, 4, 2, 2, 1, 0, 1},
@@ -255,6 +271,7 @@ wgmma::Config wgmma_kernel_config(const Config& config, bool swap_ab) {
           .evict_first = config.at("evict_first") != 0,
           .dynamic = config.at("dynamic") != 0,
           .fuse_combine = config.at("fuse_combine") != 0,
+          .permute_tokens = config.find("permute_tokens").value_or(0) != 0,
           .split_k = config.at("SPLIT_K")};
 }
 

@@ -17,6 +17,7 @@ namespace moetune {
 ///   blocks_per_sm   resident blocks
 ///   evict_first     1: weights leave the L2 first
 ///   dynamic         1: blocks take tiles from a common counter as they get done; 0: in a fixed order
+///   permute_tokens  1: the first GEMM's tokens are put in expert order by a kernel before it, 0: gathered row by row
 ///   fuse_combine    1: the second GEMM sums over topk too, in warps that have nothing to copy
 ///   SPLIT_K         parts that the sum over K of a tile is divided into
 ///

@@ -58,9 +58,14 @@ struct Layout {
     at.row_weights = place(4 * sorted);
     at.partials = place(bytes.partials);
     at.cache2 = place(2 * slots * problem.inner());
-    // What the first GEMM of three_kernel writes has been read before the second writes.
-    const std::int64_t width = launches.impl() == Impl::three_kernel ? std::max(problem.N1, problem.N2) : problem.N2;
-    at.cache1 = at.cache3 = place(2 * slots * width);
+    // What the first GEMM writes has been read before the second writes, and so have the tokens put in order.
+    const std::int64_t permuted = launches.permutes_tokens() ? problem.K : 0;
+    if (launches.impl() == Impl::three_kernel) {
+      at.permuted = place(2 * slots * permuted);
+      at.cache1 = at.cache3 = place(2 * slots * std::max(problem.N1, problem.N2));
+    } else {
+      at.permuted = at.cache3 = place(2 * slots * std::max(permuted, problem.N2));
+    }
     size = map.size();
   }
 };

@@ -15,6 +15,7 @@ constexpr Ceilings kTypical{.read_bytes_per_s = 4e12, .matrix_flops_per_s = 7e14
 constexpr double kLatencyBytes = 32768;  // a multiprocessor of an H200 has to have so many under way for full bandwidth
 constexpr double kBlockOverheadUs = 1.5;  // a tile's first loads and last stores, in which nothing is multiplied
 constexpr double kMmaRate = 0.62;         // of the matrix rate: what mma.sync reaches on Hopper
+constexpr double kGathering = 1.07;       // of the time: what gathering tokens row by row costs Hopper's engines
 constexpr double kNarrow = 32;            // columns below which an instruction of wgmma takes no less time
 
 /// How many rows experts get: E draws from a binomial distribution, where routing is not known better.
@@ -91,7 +92,8 @@ class Estimator {
     double rate = 1e-6 * ceilings_.matrix_flops_per_s * (is_mma ? kMmaRate : 1);
     if (swapped) rate *= std::min(1.0, rows / row_tiles / kNarrow);
     const double padded_columns = column_tiles * plan.columns / static_cast<double>(first_.out_columns);
-    const double compute_us = work_.flops * prior.padding * padded_columns / rate;
+    const bool gathers = !is_mma && space_.stage != Stage::final && !plan.permutes_tokens;
+    const double compute_us = work_.flops * prior.padding * padded_columns * (gathers ? kGathering : 1) / rate;
     // Traffic: what the L2 cannot keep is read again.
     const double weights = kElementBytes * load_.experts_hit * static_cast<double>(first_.weight_rows * first_.K);
     const double inputs = kElementBytes * slots * static_cast<double>(first_.K) * column_tiles;
@@ -108,6 +110,9 @@ class Estimator {
     const double steady = std::max(compute_us, memory_us) + 0.3 * std::min(compute_us, memory_us);
     const double filled = std::min(prior.tail, 1 + 0.5 / std::max(waves, 1.0) + std::max(0.0, 1 / waves - 1));
     prior.us = steady * (waves < 1 ? std::min(1 / waves, 4.0) : filled) + each_us;
+    if (plan.permutes_tokens)
+      prior.us += kElementBytes * (slots + static_cast<double>(space_.problem.M)) * static_cast<double>(first_.K) /
+                  (1e-6 * ceilings_.read_bytes_per_s);
     return prior;
   }
 

@@ -9,7 +9,7 @@
 namespace moetune {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kShortNames{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kShortNames{{
     {"BLOCK_SIZE_M", "bm"},
     {"BLOCK_SIZE_N", "bn"},
     {"BLOCK_SIZE_K", "bk"},
@@ -23,6 +23,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kShortNa
     {"evict_first", "ef"},
     {"dynamic", "dy"},
     {"fuse_combine", "fc"},
+    {"permute_tokens", "pt"},
     {"SPLIT_K", "sk"},
 }};
 

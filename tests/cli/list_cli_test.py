@@ -16,7 +16,7 @@ class List(CliTest):
             self.assertRegex(engines, rf"(?m)^  {engine} ")
         for key in ["BLOCK_SIZE_M", "BLOCK_SIZE_N", "BLOCK_SIZE_K", "GROUP_SIZE_M", "num_warps", "num_stages",
                     "num_consumers", "CLUSTER_SIZE_M", "blocks_per_sm", "evict_first", "dynamic",
-                    "fuse_combine", "SPLIT_K"]:
+                    "fuse_combine", "permute_tokens", "SPLIT_K"]:
             self.assertIn(key, engines)
         spaces, _ = self.run_tool("list", "spaces")
         for preset in ["default", "a100_h100", "v100"]:

@@ -20,7 +20,7 @@ StageConfig mma_config(int m, int n, int k, int group, int warps, int stages) {
 
 struct WgmmaTile {
   int m, n, k, group, stages, consumers;
-  int cluster = 1, blocks = 1, evict_first = 0, dynamic = 0, fuse_combine = 0, split_k = 1;
+  int cluster = 1, blocks = 1, evict_first = 0, dynamic = 0, fuse_combine = 0, split_k = 1, permute_tokens = 0;
 };
 
 StageConfig wgmma_config(const char* engine, const WgmmaTile& tile) {
@@ -36,13 +36,14 @@ StageConfig wgmma_config(const char* engine, const WgmmaTile& tile) {
                      {"evict_first", tile.evict_first},
                      {"dynamic", tile.dynamic},
                      {"fuse_combine", tile.fuse_combine},
+                     {"permute_tokens", tile.permute_tokens},
                      {"SPLIT_K", tile.split_k}}};
 }
 
 /// Of each engine that the GPU has. mma: a narrow tile, the smallest pipeline, the widest tile, 64-byte rows, rows
 /// wider than the swizzle's period, and more. wgmma: each number of consumers, clusters, split sums, the fused combine,
-/// two blocks on a multiprocessor, stages of more than one panel; swapped: one instruction's least and most tokens,
-/// several parts.
+/// tokens in order and gathered, two blocks on a multiprocessor, stages of more than one panel; swapped: one
+/// instruction's least and most tokens, several parts.
 std::vector<StageConfig> configs() {
   std::vector<StageConfig> all{mma_config(16, 64, 64, 1, 4, 4),    mma_config(64, 64, 32, 8, 4, 2),
                                mma_config(128, 256, 64, 8, 8, 3),  mma_config(32, 32, 128, 4, 4, 3),
@@ -50,8 +51,8 @@ std::vector<StageConfig> configs() {
                                mma_config(128, 128, 64, 16, 8, 4), mma_config(64, 256, 64, 1, 8, 2)};
   if (gpu()->info().compute_capability != 90) return all;
   for (const WgmmaTile& tile : {WgmmaTile{128, 256, 64, 8, 4, 2},
-                                {128, 256, 64, 8, 4, 2, 2, 1, 0, 0, 1},
-                                {128, 256, 64, 2, 4, 2, 1, 1, 1, 0, 0, 3},
+                                {128, 256, 64, 8, 4, 2, 2, 1, 0, 0, 1, 1, 1},
+                                {128, 256, 64, 2, 4, 2, 1, 1, 1, 0, 0, 3, 1},
                                 {64, 128, 64, 1, 4, 1, 1, 2, 0, 1, 1},
                                 {192, 128, 64, 4, 4, 3},
                                 {64, 64, 64, 1, 2, 1, 2, 1, 0, 1}})
@@ -60,29 +61,33 @@ std::vector<StageConfig> configs() {
                                 {16, 256, 64, 1, 4, 1, 1, 1, 0, 0, 1},
                                 {32, 128, 256, 8, 2, 2},
                                 {256, 128, 64, 1, 3, 2, 1, 1, 0, 0, 0, 4},
-                                {96, 128, 64, 1, 3, 1, 1, 2, 0, 1, 1},
+                                {96, 128, 64, 1, 3, 1, 1, 2, 0, 1, 1, 1, 1},
+                                {128, 128, 64, 8, 6, 2, 2, 1, 0, 1, 0, 1, 1},
                                 {128, 128, 64, 8, 6, 2, 2, 1, 0, 1}})
     all.push_back(wgmma_config("wgmma_swap_ab", tile));
   return all;
 }
 
-/// What only the second GEMM does is left out of others.
+/// What only the other GEMM does is left out.
 StageConfig for_stage(Stage stage, StageConfig config) {
-  if (stage != Stage::final && config.config.find("fuse_combine")) config.config.set("fuse_combine", 0);
+  const char* of_other = stage == Stage::final ? "permute_tokens" : "fuse_combine";
+  if (config.config.find(of_other)) config.config.set(of_other, 0);
   return config;
 }
 
 /// Both GEMMs in one kernel with this tile, where the engine has such a kernel.
 std::optional<PipelineConfig> single(StageConfig config) {
   if (config.engine == "mma") return std::nullopt;
-  for (const auto& [key, value] : {std::pair{"CLUSTER_SIZE_M", 1}, {"dynamic", 0}, {"fuse_combine", 0}, {"SPLIT_K", 1}})
+  for (const auto& [key, value] :
+       {std::pair{"CLUSTER_SIZE_M", 1}, {"dynamic", 0}, {"fuse_combine", 0}, {"permute_tokens", 0}, {"SPLIT_K", 1}})
     config.config.set(key, value);
   return PipelineConfig{.impl = Impl::merged_single, .stages = {{Stage::mlp, config}}};
 }
 
 PipelineConfig pipeline(Impl impl, const StageConfig& first, const StageConfig& second) {
   const auto stages = tunable_stages_of(impl);
-  return {.impl = impl, .stages = {{stages[0], for_stage(stages[0], first)}, {stages[1], second}}};
+  return {.impl = impl,
+          .stages = {{stages[0], for_stage(stages[0], first)}, {stages[1], for_stage(stages[1], second)}}};
 }
 
 ReferenceRows reference_of(const Workload& workload, Impl impl) {
@@ -325,7 +330,8 @@ TEST(GpuPipeline, EveryRunOfDynamicTilesGivesTheSameBits) {
   Problem problem = kBase;
   problem.M = 4099, problem.N1 = 2048, problem.E = 61, problem.topk = 4;
   const auto workload = gpu()->load(problem, {.seed = 9});
-  for (const auto& [engine, block_m] : {std::pair{"wgmma_swap_ab", 128}, {"wgmma_swap_ab", 160}, {"wgmma", 128}}) {
+  for (const auto& [engine, block_m, permute_tokens] :
+       {std::tuple{"wgmma_swap_ab", 128, 0}, {"wgmma_swap_ab", 160, 0}, {"wgmma_swap_ab", 160, 1}, {"wgmma", 128, 0}}) {
     const StageConfig config{engine,
                              {{"BLOCK_SIZE_M", block_m},
                               {"BLOCK_SIZE_N", 256},
@@ -338,6 +344,7 @@ TEST(GpuPipeline, EveryRunOfDynamicTilesGivesTheSameBits) {
                               {"evict_first", 0},
                               {"dynamic", 1},
                               {"fuse_combine", 0},
+                              {"permute_tokens", permute_tokens},
                               {"SPLIT_K", 1}}};
     auto built = workload->build(pipeline(Impl::merged, config, config));
     ASSERT_TRUE(built) << built.failure().reason;

@@ -192,14 +192,17 @@ TEST_F(Compiler, EveryHopperKernelCompilesWithoutSpills) {
   const std::vector<Config> wgmma{
       wgmma_config(128, 256, 64, 4, 2),
       with(wgmma_config(64, 128, 64, 4, 1), {{"blocks_per_sm", 2}, {"evict_first", 1}, {"dynamic", 1}}),
-      with(wgmma_config(128, 256, 64, 4, 2), {{"CLUSTER_SIZE_M", 2}}), wgmma_config(192, 128, 64, 4, 3),
-      with(wgmma_config(128, 192, 64, 4, 2), {{"SPLIT_K", 2}})};
+      with(wgmma_config(128, 256, 64, 4, 2), {{"CLUSTER_SIZE_M", 2}, {"permute_tokens", 1}}),
+      wgmma_config(192, 128, 64, 4, 3), with(wgmma_config(128, 192, 64, 4, 2), {{"SPLIT_K", 2}})};
   const std::vector<Config> swapped{
       with(wgmma_config(8, 64, 128, 6, 1), {{"blocks_per_sm", 2}, {"evict_first", 1}, {"dynamic", 1}}),
       wgmma_config(16, 256, 64, 4, 1), wgmma_config(32, 128, 256, 2, 2), wgmma_config(96, 256, 64, 3, 2),
-      with(wgmma_config(128, 128, 64, 3, 2), {{"CLUSTER_SIZE_M", 2}})};
+      with(wgmma_config(128, 128, 64, 3, 2), {{"CLUSTER_SIZE_M", 2}, {"permute_tokens", 1}})};
+  const auto for_stage = [](Stage stage, const Config& config) {
+    return stage == Stage::final ? with(config, {{"permute_tokens", 0}}) : config;
+  };
   const auto for_both = [](const Config& config) {
-    return with(config, {{"CLUSTER_SIZE_M", 1}, {"dynamic", 0}, {"SPLIT_K", 1}});
+    return with(config, {{"CLUSTER_SIZE_M", 1}, {"dynamic", 0}, {"permute_tokens", 0}, {"SPLIT_K", 1}});
   };
   struct Variety {
     Activation activation;
@@ -227,8 +230,8 @@ TEST_F(Compiler, EveryHopperKernelCompilesWithoutSpills) {
                             .weight_on_input = variety.weight_on_input};
       for (const Stage stage : {Stage::gemm1, Stage::gate, Stage::final}) {
         const std::size_t i = turn++ % wgmma.size();
-        kernels.push_back(hopper_kernel(wgmma_engine(), wgmma[i], stage, problem, i == 1));
-        kernels.push_back(hopper_kernel(wgmma_swap_ab_engine(), swapped[i], stage, problem, i == 0));
+        kernels.push_back(hopper_kernel(wgmma_engine(), for_stage(stage, wgmma[i]), stage, problem, i == 1));
+        kernels.push_back(hopper_kernel(wgmma_swap_ab_engine(), for_stage(stage, swapped[i]), stage, problem, i == 0));
       }
       const std::size_t i = turn % wgmma.size();
       kernels.push_back(hopper_kernel(wgmma_engine(), for_both(wgmma[i]), Stage::mlp, problem, i == 1));

@@ -9,7 +9,8 @@ inline Config wgmma_config(int m, int n, int k, int stages, int consumers) {
   return {{"BLOCK_SIZE_M", m},   {"BLOCK_SIZE_N", n},    {"BLOCK_SIZE_K", k},
           {"GROUP_SIZE_M", 8},   {"num_stages", stages}, {"num_consumers", consumers},
           {"CLUSTER_SIZE_M", 1}, {"blocks_per_sm", 1},   {"evict_first", 0},
-          {"dynamic", 0},        {"fuse_combine", 0},    {"SPLIT_K", 1}};
+          {"dynamic", 0},        {"fuse_combine", 0},    {"permute_tokens", 0},
+          {"SPLIT_K", 1}};
 }
 
 /// `base` with other values: {"num_stages", 1}.

@@ -85,6 +85,7 @@ TEST_P(WgmmaEngines, SayWhyAConfigCannotRun) {
                                                                       {"evict_first", {-1, 2}},
                                                                       {"dynamic", {-1, 2}},
                                                                       {"fuse_combine", {-1, 2}},
+                                                                      {"permute_tokens", {-1, 2}},
                                                                       {"SPLIT_K", {0, 17}}};
   for (const auto& [name, values] : outside)
     for (const int value : values)
@@ -285,7 +286,8 @@ TEST_P(WgmmaEngines, ComputeBothGemmsInOneKernel) {
     return engine_.why_invalid(config, Stage::mlp, kQwen, kH200).value_or("");
   };
   EXPECT_EQ(why_not(c), "");
-  for (const auto& [key, value] : {std::pair{"CLUSTER_SIZE_M", 2}, {"dynamic", 1}, {"fuse_combine", 1}})
+  for (const auto& [key, value] :
+       {std::pair{"CLUSTER_SIZE_M", 2}, {"dynamic", 1}, {"fuse_combine", 1}, {"permute_tokens", 1}})
     EXPECT_NE(why_not(with(c, {{key, value}})).find("one kernel of both GEMMs"), std::string::npos) << key;
   const KernelPlan plan = engine_.kernel_plan(c, Stage::mlp, kQwen, false);
   EXPECT_EQ(plan.entry, "merged_moe_kernel");
@@ -295,6 +297,32 @@ TEST_P(WgmmaEngines, ComputeBothGemmsInOneKernel) {
   EXPECT_EQ(plan.second.rows_expected, gate_tiles * c.at("num_consumers"));
   for (const Stage stage : {Stage::gate, Stage::final})
     EXPECT_GE(plan.shared_bytes, engine_.kernel_plan(c, stage, kQwen, false).shared_bytes);
+}
+
+TEST_P(WgmmaEngines, PutTokensInOrderBeforeTheFirstGemmOnly) {
+  const Config in_order = with(case_.config, {{"permute_tokens", 1}});
+  for (const Stage stage : {Stage::gemm1, Stage::gate}) {
+    EXPECT_EQ(engine_.why_invalid(in_order, stage, kQwen, kH200).value_or(""), "");
+    EXPECT_TRUE(engine_.kernel_plan(in_order, stage, kQwen, false).permutes_tokens);
+    EXPECT_FALSE(engine_.kernel_plan(case_.config, stage, kQwen, false).permutes_tokens);
+  }
+  EXPECT_NE(engine_.why_invalid(in_order, Stage::final, kQwen, kH200).value_or("").find("is for the first GEMM"),
+            std::string::npos);
+  const Config narrow = wgmma_config(32, 128, 64, 4, 1);
+  EXPECT_NE(find_engine("wgmma_swap_ab")
+                .why_invalid(with(narrow, {{"permute_tokens", 1}}), Stage::gate, kQwen, kH200)
+                .value_or("")
+                .find("tiles of 64 tokens or more"),
+            std::string::npos);
+}
+
+TEST_P(WgmmaEngines, GatherWhereAConfigDoesNotSay) {
+  Config older;  // as files have it from before there was a choice
+  for (const auto& [name, value] : case_.config.values())
+    if (name != "permute_tokens") older.set(name, value);
+  EXPECT_EQ(engine_.why_invalid(older, Stage::gate, kQwen, kH200).value_or(""), "");
+  EXPECT_EQ(engine_.kernel_plan(older, Stage::gate, kQwen, false).source,
+            engine_.kernel_plan(case_.config, Stage::gate, kQwen, false).source);
 }
 
 TEST_P(WgmmaEngines, LaunchesAreOfPersistentBlocks) {

@@ -40,6 +40,7 @@ TunedConfig tuned(std::int64_t M, int block_n, double us = 100, Impl impl = Impl
                                                    {"evict_first", 0},
                                                    {"dynamic", 0},
                                                    {"fuse_combine", 0},
+                                                   {"permute_tokens", 0},
                                                    {"SPLIT_K", 1}}}}};
   for (auto& [stage, config] : result.file.best.config.stages) config.config.set("BLOCK_SIZE_N", block_n);
   return result;

@@ -44,8 +44,9 @@ TEST(Label, OfAStage) {
                                             {"evict_first", 0},
                                             {"dynamic", 1},
                                             {"fuse_combine", 1},
+                                            {"permute_tokens", 0},
                                             {"SPLIT_K", 2}}}),
-            "wgmma st4.c2.cl1.b3.ef0.dy1.fc1.sk2");
+            "wgmma st4.c2.cl1.b3.ef0.dy1.fc1.pt0.sk2");
   EXPECT_EQ(to_label(StageConfig{.engine = "cpu", .config = {{"num_threads", 8}, {"unroll", 2}}}), "cpu t8.unroll2");
   EXPECT_EQ(to_label(StageConfig{.engine = "cpu", .config = {}}), "cpu");
 }

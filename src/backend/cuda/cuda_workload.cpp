@@ -41,7 +41,7 @@ std::vector<std::int64_t> ProblemBuffers::sizes(const Problem& p) {
           p.M * ((p.N2 + kLeastFusedColumns - 1) / kLeastFusedColumns) * static_cast<std::int64_t>(sizeof(int)),
           2 * slots * p.N1,
           2 * slots * p.inner(),
-          2 * slots * p.N2,
+          2 * slots * std::max(p.N2, p.K),
           2 * p.M * p.N2,
           static_cast<std::int64_t>(sizeof(ScanResult))};
 }
@@ -82,6 +82,7 @@ Addresses ProblemBuffers::addresses() const {
           .arrivals = arrivals.address(),
           .rows_done = rows_done.address(),
           .partials = partials.address(),
+          .permuted = cache3.address(),
           .cache1 = cache1.address(),
           .cache2 = cache2.address(),
           .cache3 = cache3.address()};

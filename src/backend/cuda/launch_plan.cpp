@@ -124,6 +124,7 @@ LaunchPlan::LaunchPlan(Gpu& gpu, const Problem& problem, const PipelineConfig& c
     gemm.shared_bytes = shared_bytes(gemm.plan, follows_gate ? &gemms_.front().plan : nullptr);
     gemm.function = gpu.load(gemm.plan.source, gemm.plan.entry, gemm.shared_bytes);
   }
+  if (permutes_tokens()) permute_ = gpu.load(elementwise_source(problem), "moe_permute");
   if (impl_ == Impl::three_kernel) activate_ = gpu.load(elementwise_source(problem), "activate_and_mul");
   if (!gemms_.back().plan.fuses_combine) {
     const bool in_row_order = !token_tiles_ && gemms_.back().plan.row_order;
@@ -237,7 +238,7 @@ GemmArguments LaunchPlan::gemm_arguments(Stage stage, const KernelPlan& plan, co
   const GemmShape shape = gemm_shape(stage, problem_);
   return {
       .a = as<const unsigned short>(second ? at.cache2 : at.hidden),
-      .a_pitch = static_cast<int>(second || at.hidden_pitch == 0 ? shape.K : at.hidden_pitch),
+      .a_pitch = second ? static_cast<int>(shape.K) : hidden_pitch(at),
       .weights = as<const unsigned short>(second ? at.w2 : at.w1),
       .bias = as<const unsigned short>(second ? at.b2 : at.b1),
       .out = as<unsigned short>(second                        ? at.cache3
@@ -261,7 +262,7 @@ GemmArguments LaunchPlan::gemm_arguments(Stage stage, const KernelPlan& plan, co
       .rows_expected = plan.second.rows_expected,
       .topk_ids = as<const int>(at.topk_ids),
       .map = expert_map(at),
-      .early_blocks = second || impl_ == Impl::merged_single ? 0 : early_blocks(plan, call),
+      .early_blocks = second || impl_ == Impl::merged_single || plan.permutes_tokens ? 0 : early_blocks(plan, call),
       .slots = static_cast<int>(call.slots),
       .topk = static_cast<int>(problem_.topk),
       .group_m = plan.group_m,
@@ -275,6 +276,10 @@ int LaunchPlan::early_blocks(const KernelPlan& plan, const Call& call) const {
   constexpr std::int64_t kMostSlots = 2048;  // beyond, counting takes a block as long as it has to wait
   if (token_tiles_ || call.at.expert_map != 0 || call.slots > kMostSlots) return 0;
   return gpu_.info().multiprocessors * resident_blocks(plan, gpu_.info());
+}
+
+int LaunchPlan::hidden_pitch(const Addresses& at) const {
+  return static_cast<int>(at.hidden_pitch == 0 ? problem_.K : at.hidden_pitch);
 }
 
 int LaunchPlan::out_pitch(const Addresses& at) const {
@@ -291,8 +296,25 @@ const int* LaunchPlan::row_count(const Addresses& at) const {
   return as<const int>(at.expert_offsets) + problem_.E;
 }
 
+void LaunchPlan::visit_permute(Stage stage, const Call& call) const {
+  Launch launch{.function = permute_,
+                .grid = blocks_for(call.M * problem_.K / 8, kElementwiseThreads),
+                .block = kElementwiseThreads,
+                .overlaps_predecessor = true};
+  launch.set_arguments(PermuteArguments{.in = as<const unsigned short>(call.at.hidden),
+                                        .in_pitch = hidden_pitch(call.at),
+                                        .slot_rows = token_tiles_ ? nullptr : as<const int>(call.at.slot_rows),
+                                        .row_count = token_tiles_ ? nullptr : row_count(call.at),
+                                        .out = as<unsigned short>(call.at.permuted),
+                                        .tokens = call.M,
+                                        .topk = static_cast<int>(problem_.topk),
+                                        .columns = static_cast<int>(problem_.K)});
+  call.launch(stage, launch);
+}
+
 void LaunchPlan::visit_gemm(const Gemm& gemm, const Call& call) const {
   const KernelPlan& plan = gemm.plan;
+  if (plan.permutes_tokens) visit_permute(gemm.stage, call);
   std::int64_t blocks = row_tiles(plan, call.slots) * column_tiles(gemm) * plan.cluster * plan.split_k;
   if (plan.blocks_per_sm > 0)
     blocks =
@@ -354,12 +376,14 @@ TensorGemmArguments LaunchPlan::with_tensors(const GemmArguments& arguments, Sta
                  .box = {boxes.depth, boxes.rows, boxes.halves, boxes.groups, 1}};
     return gpu_.tensor_map(problem_.dtype, w, weights);
   });
-  if (second)
-    result.tokens = known.at(maps + 1, call.at.cache2, call.slots, [&] {
+  if (second || permutes_tokens()) {
+    const DevicePointer tokens = second ? call.at.cache2 : call.at.permuted;
+    result.tokens = known.at(maps + 1, tokens, call.slots, [&] {
       return gpu_.tensor_map(
-          problem_.dtype, call.at.cache2,
+          problem_.dtype, tokens,
           {.sizes = {K, static_cast<Size>(call.slots)}, .strides = {pitch}, .box = {boxes.depth, boxes.tokens}});
     });
+  }
   if (boxes.store_columns > 0) {
     const DevicePointer out = reinterpret_cast<DevicePointer>(arguments.out);
     result.out = known.at(maps + 2, out, 0, [&] {

@@ -41,6 +41,8 @@ struct Addresses {
   DevicePointer tiles[2] = {}, tile_counts = 0;
   DevicePointer progress = 0, parts_done = 0, arrivals = 0, rows_done = 0;  ///< counters, which begin as zeros
   DevicePointer partials = 0;
+  DevicePointer permuted =
+      0;  ///< [slots, K]: tokens in row order; nobody reads it beside cache3, which may lie there too
   DevicePointer cache1 = 0, cache2 = 0, cache3 = 0;
   /// Where the counters may be anything: ints that the routing kernel sets to zero, all counters among them.
   DevicePointer zeros = 0;
@@ -71,6 +73,7 @@ class LaunchPlan {
   /// Whether they use counters at all where no routing kernel runs. One that does sets them to zero in any case.
   bool uses_counters() const;
 
+  bool permutes_tokens() const { return gemms_.front().plan.permutes_tokens; }
   int least_block_m() const;  ///< of the tile tables: the most entries are tile_bound() of it
   bool token_tiles() const { return token_tiles_; }
   Impl impl() const { return impl_; }
@@ -93,6 +96,7 @@ class LaunchPlan {
   };
 
   void visit_route(const Call& call) const;
+  void visit_permute(Stage stage, const Call& call) const;
   void visit_gemm(const Gemm& gemm, const Call& call) const;
   void visit_activate(const Call& call) const;
   void visit_combine(const Call& call) const;
@@ -101,6 +105,7 @@ class LaunchPlan {
                                    std::uint64_t maps, const Call& call) const;
   std::int64_t row_tiles(const KernelPlan& plan, std::int64_t slots) const;  ///< at most
   int early_blocks(const KernelPlan& plan, const Call& call) const;
+  int hidden_pitch(const Addresses& at) const;
   int out_pitch(const Addresses& at) const;
   ExpertMap expert_map(const Addresses& at) const;
   const int* row_count(const Addresses& at) const;  ///< [1] on the device: how many rows routing has made
@@ -113,7 +118,7 @@ class LaunchPlan {
   bool token_tiles_;
   std::vector<Gemm> gemms_;  ///< in order
   RouteKernels route_, route_mapped_;
-  Function activate_ = nullptr, sum_ = nullptr, sum_of_mapped_ = nullptr;
+  Function permute_ = nullptr, activate_ = nullptr, sum_ = nullptr, sum_of_mapped_ = nullptr;
 };
 
 }  // namespace moetune::cuda
