@@ -1,6 +1,7 @@
 // moe_align_block_size on the CPU: slots grouped by expert, and the groups cut into tiles.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -26,6 +27,7 @@ class TileTable {
   void build(std::span<const std::int64_t> group_begin, const TileShape& shape, Epilogue epilogue, std::int64_t width);
 
   std::int64_t size() const { return size_; }
+  std::span<const std::byte> memory() const { return std::as_bytes(std::span(groups_)); }
   Tile at(std::int64_t index) const;
 
  private:

@@ -28,7 +28,7 @@ enum class LaunchMode { graph, stream, eager };
 inline constexpr std::array kLaunchModes{LaunchMode::graph, LaunchMode::stream, LaunchMode::eager};
 
 struct TimingOptions {
-  CacheState cache = CacheState::cold;    ///< cold: the last-level cache is flushed before every sample
+  CacheState cache = CacheState::cold;    ///< cold: before every sample what it touches leaves the caches
   LaunchMode launch = LaunchMode::graph;  ///< ignored by the CPU
 
   int routing_draws = 1;  ///< of a random routing: the rounds of a sample go through them by turns

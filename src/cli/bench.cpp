@@ -290,7 +290,8 @@ int BenchCommand::run(const Session& session) {
   const auto device = options_.device.open(options_.quiet);
   if (!sets_min_time) {
     // Only the samples count, not the flush of the cache before each: with the half second that is the library's
-    // default, 20 µs samples would take half a minute on a GPU. A CPU flushes a hundred times as slowly.
+    // default, 20 µs samples would take half a minute on a GPU. A CPU that has to stream flushes a hundred times as
+    // slowly.
     const bool flushes_slowly = device->info().backend == Backend::cpu && options_.timing.cache == "cold";
     arguments.push_back(
         fmt::format("--benchmark_min_time={}{}", flushes_slowly ? 0.002 : 0.05, MOETUNE_BENCHMARK_SECONDS));

@@ -42,7 +42,8 @@ void add_seed_option(CLI::App& app, std::uint64_t& seed) {
 void TimingFlags::add_to(CLI::App& app) {
   const std::string group = "Measuring";
   add_seed_option(app, seed);
-  app.add_option("--cache", cache, "cold: the last-level cache is flushed before every sample; warm: it is not")
+  app.add_option("--cache", cache,
+                 "cold: what a sample touches is out of the caches before it; warm: they are left as they are")
       ->group(group)
       ->type_name("STATE")
       ->capture_default_str();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <span>
 #include <type_traits>
 
 namespace moetune {
@@ -35,6 +36,7 @@ class Buffer {
 
   T* data() const { return static_cast<T*>(memory_.get()); }
   std::int64_t size() const { return size_; }
+  std::span<const T> span() const { return {data(), static_cast<std::size_t>(size_)}; }
 
  private:
   AlignedMemory memory_;

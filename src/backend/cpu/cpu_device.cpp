@@ -122,8 +122,8 @@ class CpuDevice final : public Device {
     const double caches = slots * (size(p.N1) + inner + size(p.N2)) + size(p.M) * size(p.N2);
     const double routing = slots * (sizeof(std::int32_t) + sizeof(float) + sizeof(std::int32_t));
     constexpr double kScratch = 4 << 20;  // of a thread, for tiles of ordinary size
-    const double bytes =
-        2 * (inputs + caches) + routing + kScratch * host_.info().multiprocessors + size(host_.flush_bytes());
+    double bytes = 2 * (inputs + caches) + routing + kScratch * host_.info().multiprocessors;
+    bytes += size(host_.cache_flush().streamed_bytes(bytes));
     return bytes < 9e18 ? static_cast<std::int64_t>(bytes) : std::numeric_limits<std::int64_t>::max();
   }
 

@@ -23,9 +23,12 @@ CpuMlp::CpuMlp(Host& host, const Problem& problem, const PipelineConfig& config)
     : host_(host), problem_(problem), impl_(config.impl) {
   for (const Stage stage : tunable_stages_of(impl_)) {
     const Config& chosen = config.stages.at(stage).config;
-    const Gemm& gemm =
-        gemms_.emplace(stage, Gemm{.shape = cpu_tile_shape(chosen), .threads = chosen.at("num_threads")}).first->second;
-    host_.reserve_scratch(gemm.threads, cpu::scratch_floats(gemm.shape, gemm_shape(stage, problem_).K));
+    const cpu::TileShape shape = cpu_tile_shape(chosen);
+    const Gemm gemm{.shape = shape,
+                    .threads = chosen.at("num_threads"),
+                    .scratch_floats = cpu::scratch_floats(shape, gemm_shape(stage, problem_).K)};
+    host_.reserve_scratch(gemm.threads, gemm.scratch_floats);
+    gemms_.emplace(stage, gemm);
   }
 }
 
@@ -48,6 +51,16 @@ void CpuMlp::run_stage(Stage stage, std::int64_t M, const CpuAddresses& at) {
     case Stage::combine:
       return combine(M, at);
   }
+}
+
+std::vector<std::span<const std::byte>> CpuMlp::own_memory() const {
+  std::vector all{std::as_bytes(std::span(counts_)), std::as_bytes(std::span(group_begin_))};
+  for (const auto& [stage, gemm] : gemms_) {
+    all.push_back(gemm.tiles.memory());
+    for (int worker = 0; worker < std::min(gemm.threads, host_.pool().size()); ++worker)
+      all.push_back(std::as_bytes(std::span<const float>(host_.scratch(worker), gemm.scratch_floats)));
+  }
+  return all;
 }
 
 ExpertMap CpuMlp::expert_map(const CpuAddresses& at) const {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "backend/cpu/host.h"
@@ -40,11 +42,15 @@ class CpuMlp {
   void run_stage(Stage stage, std::int64_t M, const CpuAddresses& at);
   void run(std::int64_t M, const CpuAddresses& at);
 
+  /// What run() reads and writes beside what it is given: tables and scratch memory. Up to the next run.
+  std::vector<std::span<const std::byte>> own_memory() const;
+
  private:
   struct Gemm {
     cpu::TileShape shape;
     int threads = 1;
-    cpu::TileTable tiles{};  ///< made by route()
+    std::size_t scratch_floats = 0;  ///< of each thread
+    cpu::TileTable tiles{};          ///< made by route()
   };
 
   ExpertMap expert_map(const CpuAddresses& at) const;

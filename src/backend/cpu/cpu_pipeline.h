@@ -21,7 +21,8 @@ struct CpuTensors {
   Buffer<std::uint16_t> out;           ///< [M, N2]
   const Pipeline* last_run = nullptr;  ///< whose intermediates and output these are
 
-  const std::uint16_t* input(Tensor tensor) const { return inputs[static_cast<std::size_t>(tensor)].data(); }
+  std::span<const std::uint16_t> values(Tensor tensor) const { return inputs[static_cast<std::size_t>(tensor)].span(); }
+  const std::uint16_t* input(Tensor tensor) const { return values(tensor).data(); }
 };
 
 /// The stages on a workload's own tensors, with what it takes to check and time them.
@@ -42,6 +43,8 @@ class CpuPipeline final : public Pipeline {
   void poison();
   /// Runs again, untimed, where another pipeline or a refill has come between.
   void make_current();
+  /// All that run_stages() reads and writes with the routing as it is now. Up to the next run.
+  std::vector<std::span<const std::byte>> touched() const;
   template <class Body>
   std::vector<double> sample(int n, const TimingOptions& options, const Body& body);
 

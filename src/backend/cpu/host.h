@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "backend/cpu/buffer.h"
+#include "backend/cpu/cache_flush.h"
 #include "backend/cpu/thread_pool.h"
 #include "problem/device_info.h"
 
@@ -21,16 +22,15 @@ class Host {
   void reserve_scratch(int threads, std::size_t floats);
   float* scratch(int worker) const { return scratch_[static_cast<std::size_t>(worker)].data(); }
 
-  /// Reads a buffer of three times the last-level caches, all threads a part each, so that nothing else is left in
-  /// them.
-  void flush_caches();
-  std::int64_t flush_bytes() const { return 3 * info_.l2_bytes; }
+  /// For a pipeline that touches this memory.
+  void flush_caches(std::span<const std::span<const std::byte>> touched) { cache_flush_.run(pool_, touched); }
+  const CacheFlush& cache_flush() const { return cache_flush_; }
 
  private:
   DeviceInfo info_;
   ThreadPool pool_;
   std::vector<Buffer<float>> scratch_;
-  Buffer<std::uint64_t> flush_;
+  CacheFlush cache_flush_;
 };
 
 }  // namespace moetune
