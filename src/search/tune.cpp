@@ -221,11 +221,16 @@ class Tuning {
     events_.on_failure(problem_, impl, most.empty() ? std::string(otherwise) : most);
   }
 
+  /// And the warm starts, which come before them in the search: there, what is prepared comes before what is not.
   void prepare_first_guesses() {
     std::vector<PipelineConfig> configs;
-    for (const auto& [stage, space] : spaces_)
-      for (std::size_t i = 0; i < std::min(space.first.size(), kPrepareAhead); ++i)
-        configs.push_back({.impl = Impl::merged, .stages = {{stage, space.configs[space.first[i]]}}});
+    for (const auto& [stage, space] : spaces_) {
+      std::vector<std::size_t> candidates = warm_starts_.at(stage).candidates;
+      candidates.insert(candidates.end(), space.first.begin(),
+                        space.first.begin() + std::min(space.first.size(), kPrepareAhead));
+      for (const std::size_t candidate : candidates)
+        configs.push_back({.impl = Impl::merged, .stages = {{stage, space.configs[candidate]}}});
+    }
     bench_->prepare(configs);
   }
 
