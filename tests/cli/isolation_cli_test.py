@@ -301,7 +301,8 @@ class OnARealDevice(Tuning):
         # A random order does not depend on times, so that the second run comes by the same configs.
         more = ["-q", "--strategy", "random", "--trial-timeout", "1"]
         options = dict(device=DEVICE, problems=[SMALL_LINE])
-        brief, ample = ("3s", "12s") if DEVICE == "cpu" else ("12s", "24s")  # a GPU's kernels are compiled first
+        # Ten trials of each stage, then twenty, however slow the CPU. A GPU's kernels are compiled first.
+        brief, ample = ("30evals", "60evals") if DEVICE == "cpu" else ("12s", "24s")
         self.run_tool(*self.options(*more, out="first", budget=brief, **options))
         defaults = {argument(stage, config) for trial in self.records("first", "trial") if trial["stage"] is None
                     for stage, config in trial["stages"].items()}
