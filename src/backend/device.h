@@ -27,9 +27,15 @@ enum class CacheState { cold, warm };
 enum class LaunchMode { graph, stream, eager };
 inline constexpr std::array kLaunchModes{LaunchMode::graph, LaunchMode::stream, LaunchMode::eager};
 
+/// After what the times are taken that are reported: the pipeline's own load, so long that the clocks are those that
+/// last; or reading memory, which meets no power limit, and a few replays of the pipeline.
+enum class LoadState { lasting, replays };
+inline constexpr std::array kLoadStates{LoadState::lasting, LoadState::replays};
+
 struct TimingOptions {
   CacheState cache = CacheState::cold;    ///< cold: before every sample what it touches leaves the caches
   LaunchMode launch = LaunchMode::graph;  ///< ignored by the CPU
+  LoadState load = LoadState::lasting;    ///< for whoever calls a timer: timers ignore it
 
   int routing_draws = 1;  ///< of a random routing: the rounds of a sample go through them by turns
 
@@ -93,6 +99,10 @@ class Device {
   /// Seconds of load after which the device runs at the clocks that it keeps while the load lasts; 0 where a rest
   /// before it makes no difference.
   virtual double settle_seconds() const = 0;
+
+  /// Reads memory for about so many seconds and does nothing else: the clocks are up, and no power limit is met. Does
+  /// nothing where a rest makes no difference either.
+  virtual void read_memory(double /*seconds*/) {}
 
   /// Read between samples; takes µs.
   virtual ClockState clock() const { return {}; }

@@ -51,10 +51,8 @@ const Choices kChoices[] = {
      [] {
        return words(std::array{CacheState::cold, CacheState::warm}, kName);
      }},
-    {"--launch", false,
-     [] {
-       return words(kLaunchModes, kName);
-     }},
+    {"--launch", false, [] { return words(kLaunchModes, kName); }},
+    {"--load", false, [] { return words(kLoadStates, kName); }},
     {"--device", false,
      [] {
        return Words{"auto", "cpu", "cuda:0"};

@@ -210,29 +210,50 @@ void Runner::run(benchmark::State& state, Timed& timed, std::optional<Stage> sta
       if (const auto run = pipeline.run(); !run) return skip_failure(run.failure());
     }
     const int draws = draws_of(job);
+    const Candidate candidate{.pipeline = ready.result.value(), .stage = stage};
+    SamplingContext context{.timing = job.timing};
+    context.read = [this](double seconds) { device_.read_memory(seconds); };
+    const bool of_replays = job.timing.load == LoadState::replays;
+    const SamplingRule rule = replays(draws);
     // A call for each draw: in the pauses between calls a GPU that met its power limit recovers.
-    const int batch = static_cast<int>(
+    int batch = static_cast<int>(
         std::clamp<benchmark::IterationCount>((state.max_iterations + draws - 1) / draws, 1, kMostSamplesAtOnce));
     const Measured next{&timed, stage};
-    if (settled_ != next) {
-      if (const auto failure = load_for(device_.settle_seconds(), {.pipeline = ready.result.value(), .stage = stage},
-                                        {.timing = job.timing}))
-        return skip_failure(*failure);
+    if (of_replays) {
+      const Result<int> samples = begin_visit(candidate, rule, draws, context);
+      if (!samples) return skip_failure(samples.failure());
+      batch = samples.value();
+    } else if (settled_ != next) {
+      if (const auto failure = load_for(device_.settle_seconds(), candidate, context)) return skip_failure(*failure);
       settled_ = next;
     }
-    while (state.KeepRunningBatch(batch)) {
+    // A visit: all its samples in one call.
+    const auto visit = [&]() -> Result<double> {
       if (draws > 1) {
         loaded_->workload().reroute(static_cast<int>(kept.size()) % draws);
         if (stage)
-          if (const auto run = pipeline.run(); !run) return skip_failure(run.failure());
+          if (const auto run = pipeline.run(); !run) return run.failure();
       }
+      if (of_replays)
+        if (const auto begun = begin_visit(candidate, rule, draws, context); !begun) return begun.failure();
       const auto samples = stage ? pipeline.time_stage(*stage, batch, job.timing) : pipeline.time(batch, job.timing);
-      if (!samples) return skip_failure(samples.failure());
+      if (!samples) return samples.failure();
       double sum_us = 0;
       for (const double us : samples.value()) sum_us += us;
-      if (!(sum_us > 0)) return skip_failure({Outcome::runtime_error, "the device's timer returned no positive time"});
+      if (!(sum_us > 0)) return Failure{Outcome::runtime_error, "the device's timer returned no positive time"};
       kept.push_back(samples.value());
       if (!stage) timed.clock.add(device_.clock());
+      return sum_us;
+    };
+    // Replays are of all draws, however few runs the library asks for.
+    const int visits = of_replays ? draws : 1;
+    while (state.KeepRunningBatch(batch * visits)) {
+      double sum_us = 0;
+      for (int i = 0; i < visits; ++i) {
+        const Result<double> visited = visit();
+        if (!visited) return skip_failure(visited.failure());
+        sum_us += visited.value();
+      }
       state.SetIterationTime(sum_us * 1e-6);
     }
     const Load load = timed.load = mean_load(job.problem, job.data, draws);
@@ -261,7 +282,8 @@ class BenchCommand final : public Command {
         "--benchmark_format=json,\n"
         "--benchmark_out=FILE, --benchmark_repetitions=N, --benchmark_min_time=…, --benchmark_filter=REGEX. Times are\n"
         "the device's own (manual time); wall time holds the flushing of caches too. of_roofline is a share of the\n"
-        "ceilings that `moe-tune doctor` measures. --journal keeps medians over all samples, and what failed.\n\n"
+        "ceilings that `moe-tune doctor` measures. --journal keeps medians over all samples, and what failed. With\n"
+        "--load replays each draw of the routing has its replays once, unless --benchmark_min_time asks for more.\n\n"
         "Examples:\n"
         "  moe-tune bench moe-tune-results/*/best/*.json\n"
         "  moe-tune bench --model qwen3-30b-a3b --M 1,16 --stages --benchmark_repetitions=5\n"
@@ -293,8 +315,12 @@ int BenchCommand::run(const Session& session) {
     // default, 20 µs samples would take half a minute on a GPU. A CPU that has to stream flushes a hundred times as
     // slowly.
     const bool flushes_slowly = device->info().backend == Backend::cpu && options_.timing.cache == "cold";
-    arguments.push_back(
-        fmt::format("--benchmark_min_time={}{}", flushes_slowly ? 0.002 : 0.05, MOETUNE_BENCHMARK_SECONDS));
+    const bool once = options_.timing.timing().load == LoadState::replays;  // a visit of each draw has its own length
+    arguments.push_back(fmt::format("--benchmark_min_time={}{}",
+                                    once             ? 1e-6
+                                    : flushes_slowly ? 0.002
+                                                     : 0.05,
+                                    MOETUNE_BENCHMARK_SECONDS));
   }
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
@@ -331,6 +357,7 @@ int BenchCommand::run(const Session& session) {
   benchmark::AddCustomContext("device", device->info().name);
   benchmark::AddCustomContext("moe-tune", fmt::format("{} {}", build_info().version, build_info().git_revision));
   benchmark::AddCustomContext("cache", options_.timing.cache);
+  benchmark::AddCustomContext("load", options_.timing.load);
   benchmark::Initialize(&argc, argv.data());
   if (argc > 1) throw Error(fmt::format("unknown option '{}' of Google Benchmark; see --benchmark_help", argv[1]));
   std::optional<JournalWriter> journal;

@@ -248,7 +248,9 @@ std::vector<Contender> CompareCommand::contenders(const fs::path& folder) const 
   std::vector<std::string> options{
       "--impl",  impls_.names,  "--device", device_.id,    "--seed", fmt::format("{}", timing_.seed),
       "--cache", timing_.cache, "--launch", timing_.launch};
-  static_cast<void>(timing_.timing());  // said here rather than by the first run
+  const TimingOptions timing = timing_.timing();  // what is wrong is said here rather than by the first run
+  if (timing.load != LoadState::lasting)          // a binary from before there was the option has no other
+    options.insert(options.end(), {"--load", timing_.load});
   for (const std::string& extra : app_->remaining()) options.push_back(extra);
 
   std::vector<Contender> both;

@@ -51,6 +51,13 @@ void TimingFlags::add_to(CLI::App& app) {
       ->group(group)
       ->type_name("MODE")
       ->capture_default_str();
+  app.add_option("--load", load,
+                 "What is reported, and chooses the winner, is taken: lasting: after 0.2 s of load by the same "
+                 "pipeline, at the clocks that last; replays: after 0.2 s of reading memory, up to 200 replays within "
+                 "0.2 s, as kernel benchmarks usually do")
+      ->group(group)
+      ->type_name("STATE")
+      ->capture_default_str();
   app.add_option("--routing-draws", routing_draws, "Draws of a random routing that samples are taken over by turns")
       ->group(group)
       ->type_name("N")
@@ -59,7 +66,10 @@ void TimingFlags::add_to(CLI::App& app) {
 }
 
 TimingOptions TimingFlags::timing() const {
-  return {.cache = parse_cache_state(cache), .launch = parse_launch_mode(launch), .routing_draws = routing_draws};
+  return {.cache = parse_cache_state(cache),
+          .launch = parse_launch_mode(launch),
+          .load = parse_load_state(load),
+          .routing_draws = routing_draws};
 }
 
 void ImplOptions::add_to(CLI::App& app) {

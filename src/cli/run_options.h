@@ -29,10 +29,10 @@ struct DeviceOptions {
 /// --seed
 void add_seed_option(CLI::App& app, std::uint64_t& seed);
 
-/// --seed, --cache, --launch, --routing-draws
+/// --seed, --cache, --launch, --load, --routing-draws
 struct TimingFlags {
   std::uint64_t seed = 1;
-  std::string cache = "cold", launch = "graph";
+  std::string cache = "cold", launch = "graph", load = "lasting";
   int routing_draws = 3;
 
   void add_to(CLI::App& app);

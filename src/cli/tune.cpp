@@ -294,6 +294,8 @@ TuningKey TuneCommand::describe(const std::vector<Problem>& problems) const {
   Digest digest;  // of what the options' files hold
   for (const Problem& problem : problems) digest.add(to_line(problem));
   tuning.options["problems"] = digest.hex();
+  // A tuning from before there was the option goes on.
+  if (options_.timing.load == LoadState::lasting) tuning.options.erase("--load");
   if (shard_.count > 1) tuning.options["--shard"] = to_string(shard_);
   return tuning;
 }

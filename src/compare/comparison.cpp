@@ -48,6 +48,7 @@ std::string row_differences(const SideRow& base, const SideRow& head) {
   }
   append_difference(text, "cache", to_string(base.timing.cache), to_string(head.timing.cache));
   append_difference(text, "launch", to_string(base.timing.launch), to_string(head.timing.launch));
+  append_difference(text, "load", to_string(base.timing.load), to_string(head.timing.load));
   append_difference(text, "routing draws", std::to_string(base.timing.routing_draws),
                     std::to_string(head.timing.routing_draws));
   return text;
@@ -101,6 +102,7 @@ ComparedRow start_row(const SideRow& row) {
                        .drift = {}};
   if (row.timing.cache != CacheState::cold) compared.name += fmt::format("/{}", to_string(row.timing.cache));
   if (row.timing.launch != LaunchMode::graph) compared.name += fmt::format("/{}", to_string(row.timing.launch));
+  if (row.timing.load != LoadState::lasting) compared.name += fmt::format("/{}", to_string(row.timing.load));
   return compared;
 }
 

@@ -27,8 +27,10 @@ std::filesystem::path history_file(const std::filesystem::path& folder) {
 }
 
 std::string row_key(const ComparedRow& row) {
-  return fmt::format("{} {} {} {}", to_line(without_label(row.problem)), to_string(row.impl),
-                     to_string(row.timing.cache), to_string(row.timing.launch));
+  std::string key = fmt::format("{} {} {} {}", to_line(without_label(row.problem)), to_string(row.impl),
+                                to_string(row.timing.cache), to_string(row.timing.launch));
+  if (row.timing.load != LoadState::lasting) key += fmt::format(" {}", to_string(row.timing.load));
+  return key;
 }
 
 double head_median(const ComparedRow& row) {

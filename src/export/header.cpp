@@ -55,13 +55,14 @@ std::string stage_initializer(const StageConfig& config, const std::vector<std::
 std::string entry(const Selection& selection, const ReportRow& row, const std::vector<std::string>& keys) {
   const Best& best = row.best;
   const Problem& problem = best.problem;
-  std::string text = fmt::format(
-      "    {{{}, {},\n     {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},\n     {}, {}, {}, {},\n",
-      literal(selection.run(row).device.name), literal(problem.model), problem.M, problem.K, problem.N1, problem.N2,
-      problem.E, problem.topk, problem.ep_ranks, problem.ep_rank, literal(to_string(problem.dtype)),
-      literal(to_string(problem.activation)), literal(to_string(problem.bias)), problem.weight_on_input,
-      literal(to_string(problem.routing)), literal(to_string(best.timing.cache)),
-      literal(to_string(best.timing.launch)), literal(to_string(best.config.impl)), best.time.median_us);
+  std::string text =
+      fmt::format("    {{{}, {},\n     {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},\n     {}, {}, {}, {}, {},\n",
+                  literal(selection.run(row).device.name), literal(problem.model), problem.M, problem.K, problem.N1,
+                  problem.N2, problem.E, problem.topk, problem.ep_ranks, problem.ep_rank,
+                  literal(to_string(problem.dtype)), literal(to_string(problem.activation)),
+                  literal(to_string(problem.bias)), problem.weight_on_input, literal(to_string(problem.routing)),
+                  literal(to_string(best.timing.cache)), literal(to_string(best.timing.launch)),
+                  literal(to_string(best.timing.load)), literal(to_string(best.config.impl)), best.time.median_us);
   text += fmt::format("     {},\n", stage_initializer(best.config.stages.at(first_gemm(best.config.impl)), keys));
   return text +
          fmt::format("     {}}},\n", stage_initializer(best.config.stages.at(second_gemm(best.config.impl)), keys));
@@ -94,10 +95,10 @@ Export to_header(const Selection& selection) {
       "  const char *dtype, *activation, *bias;\n"
       "  bool weight_on_input;\n"
       "  const char* routing;\n"
-      "  const char *cache, *launch;  // how it was timed\n"
-      "  const char* impl;            // three_kernel or merged\n"
-      "  double median_us;            // of the whole pipeline\n"
-      "  StageConfig first;           // gemm1 of three_kernel, gate of merged\n"
+      "  const char *cache, *launch, *load;  // how it was timed\n"
+      "  const char* impl;                   // three_kernel or merged\n"
+      "  double median_us;                   // of the whole pipeline\n"
+      "  StageConfig first;                  // gemm1 of three_kernel, gate of merged\n"
       "  StageConfig final_gemm;\n"
       "};\n\n"
       "inline constexpr Entry kEntries[] = {\n";

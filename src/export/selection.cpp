@@ -48,6 +48,7 @@ std::string row_name(const Selection& selection, const ReportRow& row) {
   if (problem.ep_ranks > 1) name += fmt::format("/ep:{}/rank:{}", problem.ep_ranks, problem.ep_rank);
   name += fmt::format("/{}/{}/{}", to_string(problem.routing), to_string(row.best.timing.cache),
                       to_string(row.best.timing.launch));
+  if (row.best.timing.load != LoadState::lasting) name += fmt::format("/{}", to_string(row.best.timing.load));
   const DeviceInfo& device = selection.run(row).device;
   const bool several = std::any_of(selection.rows.begin(), selection.rows.end(), [&](const ReportRow* other) {
     const DeviceInfo& other_device = selection.run(*other).device;

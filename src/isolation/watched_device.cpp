@@ -85,6 +85,7 @@ class WatchedDevice final : public Device {
 
   const DeviceInfo& info() const override { return device().info(); }
   double settle_seconds() const override { return device().settle_seconds(); }
+  void read_memory(double seconds) override { device().read_memory(seconds); }
   ClockState clock() const override { return device().clock(); }
   Ceilings measure_ceilings() override { return device().measure_ceilings(); }
   std::vector<KernelSource> kernels(const Problem& problem,

@@ -19,6 +19,12 @@ constexpr int kBehindSamples = 10;
 constexpr int kSlowRetries = 3;     // of a visit at a clock far below the candidate's best …
 constexpr double kSlowRest = 0.05;  // … after this many seconds, then twice and four times as many
 
+/// Of a visit that has estimates, where a sample takes `us`.
+int warm_ups_at(double us, int most) {
+  constexpr double kLongUs = 5e3, kVeryLongUs = 30e3;
+  return us < kLongUs ? most : std::min(most, us < kVeryLongUs ? 3 : 1);
+}
+
 /// A candidate on its way through the rounds.
 class Runner {
  public:
@@ -50,12 +56,13 @@ class Runner {
     batch_ = std::max(1, std::min({needed, rule_.max_samples / rounds, static_cast<int>(std::min(affordable, 1e6))}));
   }
 
-  void visit(const Pipeline*& last_run) {
+  void visit(int rounds, const Pipeline*& last_run) {
     std::vector<double> samples;
     ClockState clock;
     double rest_s = rule_.rest_seconds;
     for (int attempt = 0; attempt <= kSlowRetries; ++attempt) {
       rest(rest_s);
+      begin(rounds, last_run);
       load(rule_.settle_seconds, last_run);
       if (!failure_) samples = take(batch_, last_run);
       if (failure_) return;
@@ -76,7 +83,7 @@ class Runner {
       return false;
     }
     const int seen = static_cast<int>(rounds_us_.size());
-    if ((spent_s_ >= rule_.max_seconds && seen >= (alone ? 1 : std::min(rounds, 2))) ||
+    if ((spent_s_ >= rule_.max_seconds && seen >= (alone ? 1 : std::min(rounds, rule_.least_rounds))) ||
         (summary_.n >= rule_.max_samples && seen >= rounds)) {
       end(has_interval() ? "interval" : "cap");
       return false;
@@ -89,6 +96,13 @@ class Runner {
     take(1, last_run);
     load(seconds - spent_s_, last_run);
     return failure_;
+  }
+
+  Result<int> begin_alone(int rounds) {
+    const Pipeline* last_run = nullptr;
+    begin(rounds, last_run);
+    if (failure_) return *failure_;
+    return batch_;
   }
 
   bool is_over() const { return failure_ || !stopped_by_.empty(); }
@@ -131,6 +145,26 @@ class Runner {
     if (seconds <= 0) return;
     const double start = context_.clock();
     context_.rest(seconds);
+    spent_s_ += context_.clock() - start;
+  }
+
+  /// What comes before the samples of a visit, and how many these are to be.
+  void begin(int rounds, const Pipeline*& last_run) {
+    read(rule_.read_seconds);
+    if (rule_.estimates == 0) return;
+    const std::vector<double> estimates = take(rule_.estimates, last_run);
+    if (failure_) return;
+    const double typical_us = median(estimates);
+    take(warm_ups_at(typical_us, rule_.warm_ups), last_run);
+    batch_ = static_cast<int>(std::clamp(std::ceil(rule_.visit_seconds * 1e6 / typical_us),
+                                         static_cast<double>(rule_.min_samples / rounds),
+                                         static_cast<double>(rule_.max_samples / rounds)));
+  }
+
+  void read(double seconds) {
+    if (seconds <= 0 || !context_.read) return;
+    const double start = context_.clock();
+    context_.read(seconds);
     spent_s_ += context_.clock() - start;
   }
 
@@ -201,7 +235,8 @@ class Runner {
 //   has brought the GPU there before the first round. Rests would rank finalists at clocks that they do not keep. To
 //   let each settle by itself would take 20 s for a dozen of them. What one gains by drawing less power than the others
 //   shows in the figures that are reported, for which winner and default meet again.
-// - Reported figures are those of a GPU that runs this one pipeline and nothing else, all the time.
+// - Reported figures are those of a GPU that runs this one pipeline and nothing else, all the time; or, to be held
+//   against what others measured, of one that has just read memory.
 
 SamplingRule screening(int rung, double settle_seconds) {
   const int times = rung <= 0 ? 1 : rung == 1 ? 3 : 9;
@@ -226,6 +261,18 @@ SamplingRule reporting(double settle_seconds) {
           .settle_seconds = settle_seconds};
 }
 
+SamplingRule replays(int rounds) {
+  constexpr int kLeast = 10, kMost = 200;  // samples of a visit
+  constexpr double kSeconds = 0.6;         // of a visit and what comes before it, flushes included
+  return {.min_samples = kLeast * rounds,
+          .max_samples = kMost * rounds,
+          .max_seconds = kSeconds * rounds,
+          .visit_seconds = 0.2,
+          .read_seconds = 0.2,
+          .estimates = 3,
+          .warm_ups = 10};
+}
+
 SamplingRule bursts() {
   constexpr int kLeast = 3;  // samples of a burst, however long
   return {.relative_half_width = 0.02,
@@ -242,6 +289,11 @@ SamplingRule shortened(SamplingRule rule, double seconds, std::size_t candidates
   rule.lead_in_seconds = std::min(rule.lead_in_seconds, seconds / 4);
   rule.settle_seconds = std::min(rule.settle_seconds, each / 2 / rounds);
   rule.rest_seconds = std::min(rule.rest_seconds, each / 2 / rounds);
+  if (rule.read_seconds > 0) {
+    const double part = std::clamp(each / rounds / (rule.read_seconds + rule.visit_seconds), 0.5, 1.0);
+    rule.read_seconds *= part;
+    rule.visit_seconds *= part;
+  }
   return rule;
 }
 
@@ -275,7 +327,7 @@ std::vector<Result<Measurement>> sample(std::span<const Candidate> candidates, i
     }
     for (std::size_t i = 0; i < count && !interrupted; ++i) {
       Runner& runner = runners[(round + i) % count];
-      if (!runner.is_over()) runner.visit(last_run);
+      if (!runner.is_over()) runner.visit(rounds, last_run);
       interrupted = context.stop();
     }
     open = false;
@@ -289,6 +341,11 @@ std::vector<Result<Measurement>> sample(std::span<const Candidate> candidates, i
     results.push_back(runner.result());
   }
   return results;
+}
+
+Result<int> begin_visit(const Candidate& candidate, const SamplingRule& rule, int rounds,
+                        const SamplingContext& context) {
+  return Runner(candidate, rule, context).begin_alone(rounds);
 }
 
 std::optional<Failure> load_for(double seconds, const Candidate& candidate, const SamplingContext& context) {

@@ -28,6 +28,12 @@ struct SamplingRule {
   double lead_in_seconds = 0;  ///< untimed load before the first round: all candidates by turns, each its share
   double settle_seconds = 0;   ///< untimed load before the samples of a visit: of the candidate itself
   double rest_seconds = 0;     ///< idle before each visit
+  // Or visits that are alike whatever went before them. Where there are estimates, the samples of a visit follow from
+  // them and from visit_seconds, with a round's part of min_samples at least: time that is short is saved in rounds.
+  double read_seconds = 0;  ///< reading memory before each visit, and nothing else; then …
+  int estimates = 0;        ///< … so many untimed samples, whose median is what one takes; then …
+  int warm_ups = 0;         ///< … so many more: at most 3 where one takes more than 5 ms, and 1 above 30 ms
+  int least_rounds = 2;     ///< of several candidates, though max_seconds are over
   /// The time to beat: stop ("behind") where all samples are more than 3 times as slow, or 10 and more have their lower
   /// quartile 1.25 times as slow.
   std::optional<double> incumbent_us = std::nullopt;
@@ -42,12 +48,16 @@ SamplingRule screening(int rung = 0, double settle_seconds = 0);
 SamplingRule finals(double settle_seconds = 0);
 /// For the figures that are reported: as finals(), under lasting load of each candidate's own, in visits of 0.2 s.
 SamplingRule reporting(double settle_seconds = 0);
+/// The same as kernels are usually benchmarked: in each of the rounds 0.2 s of reading memory, 3 and 10 untimed
+/// samples, then 0.2 s of samples, 10 at least and 200 at most, back to back. A GPU meets its power limit on the way,
+/// if at all.
+SamplingRule replays(int rounds);
 /// For what a pipeline takes now and then: a few samples within 30 ms after a rest of 0.1 s. For kBurstRounds.
 SamplingRule bursts();
 inline constexpr int kBurstRounds = 6;
 
 /// The rule for `candidates` that may take so many seconds in all, over so many rounds. What brings the device into its
-/// state keeps at most a part of them.
+/// state keeps at most a part of them; visits that read memory are cut to half of their length and no further.
 SamplingRule shortened(SamplingRule rule, double seconds, std::size_t candidates, int rounds);
 
 /// What to time: a verified pipeline as a whole, or one stage of it.
@@ -69,6 +79,8 @@ struct SamplingContext {
   TimingOptions timing;
   Clock clock = steady_seconds;
   Rest rest = sleep_seconds;
+  /// Device::read_memory(); empty where no rule asks for it.
+  std::function<void(double seconds)> read = nullptr;
   std::function<bool()> stop = [] { return false; };  ///< asked between visits; ends the sampling ("interrupted")
   /// Asked after the samples of each visit; empty where the device has no clock to tell.
   std::function<ClockState()> read_clock = nullptr;
@@ -82,9 +94,9 @@ struct SamplingContext {
 /// rounds; round r starts with candidate r mod n and goes round from there, so that drift of clocks and temperature
 /// falls on all alike and none is always first. A visit takes several samples where they are short. All take part in
 /// every round until each has its interval or has met its cap, and in at least `rounds` rounds unless time runs out
-/// (then in two, or in one if alone), so that round i of one can be paired with round i of another. A candidate that
-/// fails, or whose timer returns anything but positive finite times, drops out with its reason and leaves the others
-/// undisturbed.
+/// (then in rule.least_rounds, or in one if alone), so that round i of one can be paired with round i of another. A
+/// candidate that fails, or whose timer returns anything but positive finite times, drops out with its reason and
+/// leaves the others undisturbed.
 ///
 /// A visit that the device's clock was far below the candidate's best in is made again after a rest, up to three times;
 /// then it is kept and counted (Summary::slow_visits).
@@ -95,6 +107,11 @@ struct SamplingContext {
 /// Before a stage is timed alone its pipeline is run, if another ran since: pipelines may share their intermediates.
 std::vector<Result<Measurement>> sample(std::span<const Candidate> candidates, int rounds, const SamplingRule& rule,
                                         const SamplingContext& context);
+
+/// What comes before the samples of a visit by a rule that has estimates: reading and untimed samples, on the routing
+/// there is. How many samples are to follow, or the failure it met.
+Result<int> begin_visit(const Candidate& candidate, const SamplingRule& rule, int rounds,
+                        const SamplingContext& context);
 
 /// Runs it for about so many seconds, untimed, so that what comes next without a pause is sampled under lasting load.
 /// The failure it met, if any.

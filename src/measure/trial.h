@@ -46,7 +46,7 @@ Trial::Phase parse_phase(std::string_view name);
 /// How sure it is that a config is the best one.
 struct Choice {
   std::vector<PipelineConfig> ties;  ///< other finalists that could not be told from it
-  /// That the rounds of the finals, or those under lasting load, drawn anew, have another one as the fastest.
+  /// That the rounds of the finals, or the last ones, drawn anew, have another one as the fastest.
   double flip_probability = 0;
   double margin = 0;  ///< the share of its time that a lead had to be larger than
 
@@ -97,7 +97,7 @@ struct Best {
   TimingOptions timing;
   double experts_hit = 0;                    ///< mean over the draws of the routing
   double local_slots = 0, local_tokens = 0;  ///< likewise, of Load; 0 without expert parallelism, where they are all
-  Summary time;                              ///< whole pipeline, under lasting load
+  Summary time;                              ///< whole pipeline, in the state of timing.load
   std::optional<Summary> burst;              ///< the same after a rest; only where that can differ
   std::map<Stage, Summary> stage_times;      ///< each stage timed alone
   Verdict verdict;

@@ -24,7 +24,7 @@ std::string known(double value, std::string text) {
   return value > 0 ? std::move(text) : "-";
 }
 
-constexpr int kBurstColumn = 4;  // beside the time under lasting load
+constexpr int kBurstColumn = 4;  // beside the time that is reported
 
 TextTable::Cell burst_cell(const ReportRow& row) {
   const std::optional<double> us = row.differing_burst_us();

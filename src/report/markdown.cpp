@@ -75,9 +75,10 @@ std::string main_table(const RowGroup& group) {
       bursts ? " µs in a burst |" : "", bursts ? "---:|" : "");
   for (const ReportRow* row : group.rows) text += table_row(*row, bursts);
   if (bursts)
-    text +=
-        "\nTimes, and what is derived from them, are under lasting load. In a burst, a few runs after a rest: given "
-        "where it differs by more than 3 %.\n";
+    text += fmt::format(
+        "\nTimes, and what is derived from them, are {}. In a burst, a few runs after a rest: given where it differs "
+        "by more than 3 %.\n",
+        group.rows.front()->best.timing.load == LoadState::lasting ? "under lasting load" : "of replays");
   return text;
 }
 

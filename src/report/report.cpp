@@ -21,8 +21,10 @@ std::string describe_shape(const Best& best) {
     text += fmt::format(" bias {}", problem.bias == Bias::both ? "b1 b2" : to_string(problem.bias));
   if (problem.weight_on_input) text += " weight on input";
   if (problem.ep_ranks > 1) text += fmt::format(" ep {} rank {}", problem.ep_ranks, problem.ep_rank);
-  return text + fmt::format(", {} routing, {} cache, {} launch", to_string(problem.routing),
-                            to_string(best.timing.cache), to_string(best.timing.launch));
+  text += fmt::format(", {} routing, {} cache, {} launch", to_string(problem.routing), to_string(best.timing.cache),
+                      to_string(best.timing.launch));
+  if (best.timing.load != LoadState::lasting) text += fmt::format(", load {}", to_string(best.timing.load));
+  return text;
 }
 
 /// Rows of one group are neighbours in this order.

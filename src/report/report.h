@@ -21,7 +21,7 @@ struct ReportRow {
 
   double tflops() const { return best.work.flops / best.time.median_us * 1e-6; }
   double gbps() const { return best.work.bytes / best.time.median_us * 1e-3; }
-  /// What it takes in a burst, where that is more than 3 % from what it takes under lasting load.
+  /// What it takes in a burst, where that is more than 3 % from what is reported.
   std::optional<double> differing_burst_us() const;
 };
 

@@ -134,12 +134,16 @@ DataSpec read_data(const Field& field) {
 }
 
 Json to_json(const TimingOptions& timing) {
-  return {{"cache", name(timing.cache)}, {"launch", name(timing.launch)}, {"routing_draws", timing.routing_draws}};
+  return {{"cache", name(timing.cache)},
+          {"launch", name(timing.launch)},
+          {"load", name(timing.load)},
+          {"routing_draws", timing.routing_draws}};
 }
 
 TimingOptions read_timing(const Field& field) {
   TimingOptions timing{.cache = field.at("cache").text_as(parse_cache_state),
                        .launch = field.at("launch").text_as(parse_launch_mode)};
+  if (const auto load = field.find("load")) timing.load = load->text_as(parse_load_state);
   if (const auto draws = field.find("routing_draws")) timing.routing_draws = draws->small_integer();
   return timing;
 }

@@ -58,6 +58,16 @@ std::string_view to_string(LaunchMode launch) {
   return "?";
 }
 
+std::string_view to_string(LoadState load) {
+  switch (load) {
+    case LoadState::lasting:
+      return "lasting";
+    case LoadState::replays:
+      return "replays";
+  }
+  return "?";
+}
+
 Fill parse_fill(std::string_view name) {
   return parse("fill", name, kFills);
 }
@@ -66,6 +76,9 @@ CacheState parse_cache_state(std::string_view name) {
 }
 LaunchMode parse_launch_mode(std::string_view name) {
   return parse("launch mode", name, kLaunchModes);
+}
+LoadState parse_load_state(std::string_view name) {
+  return parse("load", name, kLoadStates);
 }
 Backend parse_backend(std::string_view name) {
   return parse("backend", name, kBackends);

@@ -21,8 +21,10 @@ std::string command(std::string_view subcommand, const Problem& problem, const P
 }
 
 std::string timing_options(const TimingOptions& timing) {
-  return fmt::format(" --cache {} --launch {} --routing-draws {}", to_string(timing.cache), to_string(timing.launch),
-                     timing.routing_draws);
+  std::string options = fmt::format(" --cache {} --launch {} --routing-draws {}", to_string(timing.cache),
+                                    to_string(timing.launch), timing.routing_draws);
+  if (timing.load != LoadState::lasting) options += fmt::format(" --load {}", to_string(timing.load));
+  return options;
 }
 
 [[noreturn]] void fail_argument(std::string_view text, std::string_view what) {

@@ -46,7 +46,7 @@ class Finals {
     bench_.refill(fresh);
     std::vector<Entry> last = verify_on_fresh_data(ranked);
     ranked.clear();
-    measure(last, kLastShare, last_rounds(last.size()), reporting(bench_.settle_seconds()), "fresh data", 0);
+    measure_last(last);
     if (bench_.should_stop()) return {};
 
     std::vector<const Entry*> winners;
@@ -127,14 +127,32 @@ class Finals {
     if (fastest) bench_.progress(phase, to_come, fastest->measured->time.median_us, to_label(fastest->finalist.config));
   }
 
-  /// Fewer rounds where little time is left, rather than visits that are over before the clock is the candidate's own.
-  int last_rounds(std::size_t candidates) const {
-    const std::optional<double> seconds = seconds_left(kLastShare);
-    if (!seconds || bench_.settle_seconds() == 0) return kRounds;
-    const double visits = *seconds / static_cast<double>(std::max<std::size_t>(candidates, 1)) / kOwnClock;
-    const int least = std::clamp(bench_.options().timing.routing_draws, kLeastRounds, kRounds);
-    return static_cast<int>(std::clamp(visits, double(least), double{kRounds}));
+  /// The rounds that are reported, and decide.
+  void measure_last(std::vector<Entry>& last) {
+    const bool has_limit = bench_.settle_seconds() > 0;
+    if (bench_.options().timing.load == LoadState::lasting) {
+      // Visits that are too short are over before the clock is the candidate's own.
+      const int rounds = has_limit ? last_rounds(last.size(), kOwnClock) : kRounds;
+      return measure(last, kLastShare, rounds, reporting(bench_.settle_seconds()), "fresh data", 0);
+    }
+    const SamplingRule visit = replays(1);
+    const int rounds = last_rounds(last.size(), visit.read_seconds + visit.visit_seconds);
+    SamplingRule rule = replays(rounds);
+    // Without one of the draws it were a mean of something else. A CPU's runs may take seconds, though.
+    if (has_limit) rule.least_rounds = least_last_rounds();
+    measure(last, kLastShare, rounds, rule, "fresh data", 0);
   }
+
+  /// Fewer where little time is left for visits of so many seconds.
+  int last_rounds(std::size_t candidates, double visit_seconds) const {
+    const std::optional<double> seconds = seconds_left(kLastShare);
+    if (!seconds) return kRounds;
+    const double visits = *seconds / static_cast<double>(std::max<std::size_t>(candidates, 1)) / visit_seconds;
+    return static_cast<int>(std::clamp(visits, double(least_last_rounds()), double{kRounds}));
+  }
+
+  /// One for each draw of the routing.
+  int least_last_rounds() const { return std::clamp(bench_.options().timing.routing_draws, kLeastRounds, kRounds); }
 
   double margin() const { return std::max(kTieMargin, bench_.options().noise_floor); }
 
@@ -188,7 +206,7 @@ class Finals {
     return last;
   }
 
-  /// The winner on the fresh data under lasting load, by the rule of the finals. It ties with those whom these rounds
+  /// The winner of the last rounds, on the fresh data, by the rule of the finals. It ties with those whom these rounds
   /// do not tell from it, and with those of its ties in the finals that are not in these rounds.
   const Entry* choose(Impl impl, std::vector<Entry>& last) {
     const Ranked ranked = rank_measured(impl, last);

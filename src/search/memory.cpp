@@ -20,9 +20,8 @@ const Trial* Memory::find(const Trial& asked) const {
 }
 
 Memory::Key Memory::key_of(const Trial& trial) {
-  return {trial.phase,        trial.stage,         trial.rung,
-          trial.config,       trial.data.fill,     trial.data.seed,
-          trial.timing.cache, trial.timing.launch, trial.timing.routing_draws};
+  return {trial.phase,     trial.stage,        trial.rung,          trial.config,      trial.data.fill,
+          trial.data.seed, trial.timing.cache, trial.timing.launch, trial.timing.load, trial.timing.routing_draws};
 }
 
 }  // namespace moetune

@@ -23,7 +23,7 @@ class Memory {
 
  private:
   using Key = std::tuple<Trial::Phase, std::optional<Stage>, int, PipelineConfig, Fill, std::uint64_t, CacheState,
-                         LaunchMode, int>;
+                         LaunchMode, LoadState, int>;
   static Key key_of(const Trial& trial);
 
   std::map<Key, Trial> trials_;

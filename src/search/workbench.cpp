@@ -254,6 +254,7 @@ std::vector<Result<Measurement>> Workbench::sample(std::span<const Candidate> ca
   SamplingContext context{.timing = options_.timing, .clock = options_.clock, .rest = options_.rest, .stop = [this] {
                             return events_.should_stop();
                           }};
+  context.read = [this](double seconds) { device_.read_memory(seconds); };
   context.read_clock = [this] { return device_.clock(); };
   if (is_random(problem_.routing)) context.reroute = [this](int draw) { reroute(draw); };
   const Stopwatch stopwatch(options_.clock, spent_.on_device);

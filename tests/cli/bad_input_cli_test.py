@@ -36,6 +36,8 @@ class BadInput(CliTest):
         self.fails("tune", *SMALL, "--strategy", "luck", says=["luck", "halving"])
         self.fails("tune", *SMALL, "--budget", "soon", says=["soon", "90s"])
         self.fails("tune", *SMALL, "--cache", "hot", says=["hot", "cold"])
+        for command in "tune", "bench":
+            self.fails(command, *SMALL, "--load", "heavy", says=["unknown load 'heavy'", "lasting, replays"])
         self.fails("tune", *SMALL[:-1], "tpu", says=["tpu", "cuda:N"])
 
     def test_config_keys_and_values(self):

@@ -46,6 +46,17 @@ class Bench(CliTest):
         self.assertIn("merged", stdout)
         self.fails("bench", *SMALL, "--journal", "j.jsonl/below", says="j.jsonl")
 
+    def test_replays_are_a_visit_of_each_draw(self):
+        stdout, _ = self.run_tool("bench", *SMALL, "-q", "--load", "replays", "--cache", "warm", "--routing-draws", "2",
+                                  "--stages", "--journal", "j.jsonl", "--benchmark_filter=M:4/merged",
+                                  "--benchmark_format=json")
+        self.assertEqual(json.loads(stdout)["context"]["load"], "replays")
+        best = self.documents("j.jsonl")[1]
+        self.assertEqual(best["timing"]["load"], "replays")
+        self.assertIn("--load replays", best["repro"])
+        for time in best["time"], *best["stage_times"].values():
+            self.assertTrue(2 * 10 <= time["n"] <= 2 * 200 and time["n"] % 2 == 0, time)
+
     def test_options_of_google_benchmark_pass_through(self):
         output = self.bench(*SMALL, "--benchmark_repetitions=3", "--benchmark_filter=merged")
         self.assertIn("median", {each.get("aggregate_name") for each in output["benchmarks"]})

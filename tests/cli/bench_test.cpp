@@ -23,7 +23,7 @@ TEST(Bench, ReproCommandLinesReadBack) {
   for (const Impl impl : kImpls) {
     Best best = sample_best(impl);
     best.data = {.fill = Fill::exact_integer, .seed = 18446744073709551615ull};
-    best.timing = {.cache = CacheState::warm, .launch = LaunchMode::stream};
+    best.timing = {.cache = CacheState::warm, .launch = LaunchMode::stream, .load = LoadState::replays};
     best.problem.weight_on_input = true;
     best.problem.bias = Bias::b2;
     const BenchOptions options = parse_repro(repro_command(best, "cuda:3"));

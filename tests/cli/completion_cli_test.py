@@ -58,6 +58,7 @@ class Bash(CliTest):
         self.assertEqual(self.offers("moe-tune tune --model qwen3-30"), {"qwen3-30b-a3b"})
         self.assertEqual(self.offers("moe-tune tune --model=qwen3-30"), {"qwen3-30b-a3b"})
         self.assertEqual(self.offers("moe-tune tune --cache="), {"cold", "warm"})
+        self.assertEqual(self.offers("moe-tune bench --load "), {"lasting", "replays"})
         self.assertLessEqual({"vllm", "sglang", "t4"}, self.offers("moe-tune export x.json --format "))
         self.assertLessEqual({"halving", "random"}, self.offers("moe-tune tune --strategy "))
         self.assertLessEqual({"models", "engines"}, self.offers("moe-tune list "))

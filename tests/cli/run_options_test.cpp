@@ -13,6 +13,8 @@ TEST(RunOptions, Timing) {
             (TimingOptions{.cache = CacheState::warm, .launch = LaunchMode::stream, .routing_draws = 1}));
   EXPECT_THROW(parse_options<TimingFlags>({"--routing-draws", "0"}), CLI::ParseError);
   EXPECT_ERROR(parse_options<TimingFlags>({"--cache", "hot"}).timing(), "cold, warm");
+  EXPECT_EQ(parse_options<TimingFlags>({"--load", "replays"}).timing().load, LoadState::replays);
+  EXPECT_ERROR(parse_options<TimingFlags>({"--load", "heavy"}).timing(), "lasting, replays");
   EXPECT_THROW(parse_options<TimingFlags>({"--seed", "-1"}), CLI::ParseError);
 }
 

@@ -46,7 +46,7 @@ class Tune(CliTest):
         self.assertNotIn("\x1b", stdout + stderr)
 
         header, *rest = self.records()
-        self.assertEqual((header["kind"], header["schema_version"]), ("header", "1.5"))
+        self.assertEqual((header["kind"], header["schema_version"]), ("header", "1.6"))
         self.assertIn("tune", header["environment"]["command"])
         trials = [record for record in rest if record["kind"] == "trial"]
         bests = [record for record in rest if record["kind"] == "best"]
@@ -114,6 +114,15 @@ class Tune(CliTest):
         self.assertIn(64, values["gate"])
         self.assertIn(32, values["final"])
         self.assertNotIn(32, values["gate"])
+
+    def test_replays(self):
+        stdout, _ = self.tune("-q", "--load", "replays", "--cache", "warm")
+        self.assertIn("warm cache, graph launch, load replays", stdout)
+        for record in self.records():
+            if record["kind"] != "header":
+                self.assertTrue(record["kind"] == "done" or record["timing"]["load"] == "replays")
+        self.fails("tune", *SMALL, "--budget", "2s", "--cache", "warm", "--out", "out", "--resume",
+                   says="--load was 'replays' and is not given")
 
     def test_a_warm_start_is_tried_first(self):
         self.run_tool("tune", *SMALL, "--impl", "merged", "--budget", "1s", "--out", "out")

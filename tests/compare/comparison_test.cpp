@@ -88,6 +88,7 @@ std::string changed_reason(Change change, const CompareOptions& options = {}) {
 
 TEST(Comparison, WhatWasMeasuredOtherwiseIsChanged) {
   EXPECT_EQ(changed_reason([](Best& best) { best.timing.cache = CacheState::warm; }), "cache cold -> warm");
+  EXPECT_EQ(changed_reason([](Best& best) { best.timing.load = LoadState::replays; }), "load lasting -> replays");
   EXPECT_EQ(changed_reason([](Best& best) { best.problem.K = 4096; }), "K 2048 -> 4096");
   EXPECT_EQ(changed_reason([](Best& best) { best.data.fill = Fill::exact_integer; }), "fill random -> exact_integer");
 }

@@ -52,6 +52,10 @@ TEST(WatchedDevice, AnnouncesEveryBuildAndRun) {
   EXPECT_DOUBLE_EQ(log.limits[2], 2 + 70 * run_s);
   EXPECT_DOUBLE_EQ(log.limits[3], 2 + 30 * run_s);
   EXPECT_EQ(device.visits().size(), 2u);
+  const double before = device.seconds();
+  watched->read_memory(0.25);
+  EXPECT_EQ(device.seconds() - before, 0.25);
+  EXPECT_EQ(log.configs.size(), 4u) << "no config can hang it";
 }
 
 TEST(WatchedDevice, TellsAFaultThatTookTheDeviceFromOneThatDidNot) {

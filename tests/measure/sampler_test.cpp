@@ -355,6 +355,92 @@ TEST(Sample, BurstsFollowRests) {
   EXPECT_EQ(rests, 2 * kBurstRounds);
 }
 
+TEST(Sample, ReplaysFollowReadingAndUntimedSamplesInEveryVisit) {
+  Loaded loaded({.time_us = gate_times({980, 7980, 39980})});
+  const std::vector<Candidate> three = candidates(loaded, 3);
+  std::vector<std::size_t> calls_before;  // each reading
+  SamplingContext context{.timing = {}, .clock = loaded.clock(), .rest = loaded.rest()};
+  context.read = [&](double seconds) {
+    EXPECT_EQ(seconds, 0.2);
+    calls_before.push_back(loaded.device.visits().size());
+    loaded.device.read_memory(seconds);
+  };
+  const auto results = sample(three, 2, replays(2), context);
+
+  const std::vector<std::vector<int>> samples{{3, 10, 200}, {3, 3, 25}, {3, 1, 10}};  // at 1, 8 and 40 ms
+  const auto& calls = loaded.device.visits();
+  ASSERT_EQ(calls.size(), 3u + 2 * 3 * 3);  // the first three bring the pipelines in
+  ASSERT_EQ(calls_before.size(), 6u);
+  for (std::size_t visit = 0; visit < 6; ++visit) {
+    const std::size_t first = 3 + 3 * visit, candidate = (visit / 3 + visit % 3) % 3;
+    EXPECT_EQ(calls_before[visit], first);
+    EXPECT_NEAR(calls[first].start_s - calls[first - 1].end_s, 0.2, 1e-9);
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_EQ(calls[first + i].samples, samples[candidate][i]) << visit;
+      EXPECT_EQ(calls[first + i].config.stages.at(Stage::gate), kGates[candidate]) << visit;
+      if (i > 0) {
+        EXPECT_EQ(calls[first + i].start_s, calls[first + i - 1].end_s) << "a pause in visit " << visit;
+      }
+    }
+  }
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(results[i].value().rounds_us.size(), 2u);
+    EXPECT_EQ(results[i].value().time.n, 2 * samples[i][2]) << "all of them count";
+  }
+}
+
+TEST(Sample, ReplaysDoNotStartUnderTheLoadOfThoseBefore) {
+  Loaded loaded(throttled(gate_times({980, 1980})));
+  const std::vector<Candidate> two = candidates(loaded, 2);
+  SamplingContext context{.timing = {}, .clock = loaded.clock(), .rest = loaded.rest()};
+  context.read = [&](double seconds) { loaded.device.read_memory(seconds); };
+  sample(two, 9, reporting(0.2), context);  // leaves the device at its limit
+  const auto results = sample(two, 3, replays(3), context);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const double us = i == 0 ? 1000 : 2000;
+    EXPECT_LT(results[i].value().time.min_us, 1.03 * us);
+    EXPECT_GT(results[i].value().time.median_us, 1.05 * us);
+    EXPECT_LT(results[i].value().time.median_us, 1.12 * us);
+  }
+}
+
+TEST(Sample, ReplaysAreCutToHalfAndThenSaveRounds) {
+  const SamplingRule whole = replays(3);
+  EXPECT_EQ(shortened(whole, 60, 2, 3).read_seconds, 0.2);
+  const SamplingRule tight = shortened(whole, 1.8, 2, 3);
+  EXPECT_NEAR(tight.read_seconds, 0.15, 1e-9);
+  EXPECT_NEAR(tight.visit_seconds, 0.15, 1e-9);
+  SamplingRule least = shortened(whole, 0.1, 2, 3);
+  EXPECT_EQ(least.read_seconds, 0.1);
+  EXPECT_EQ(least.visit_seconds, 0.1);
+
+  Loaded loaded({.time_us = gate_times({980, 1980})});
+  const std::vector<Candidate> two = candidates(loaded, 2);
+  const SamplingContext context{.timing = {}, .clock = loaded.clock(), .rest = loaded.rest()};
+  for (const int rounds : {2, 3}) {
+    least.least_rounds = rounds;
+    for (const auto& result : sample(two, 3, least, context)) {
+      EXPECT_EQ(result.value().rounds_us.size(), static_cast<std::size_t>(rounds));
+      EXPECT_GE(result.value().rounds_us.front().size(), 50u);
+    }
+  }
+}
+
+TEST(BeginVisit, ReadsWarmsUpAndSaysHowManySamplesFollow) {
+  Loaded loaded({.time_us = gate_times({1980})});
+  const std::vector<Candidate> one = candidates(loaded, 1);
+  SamplingContext context{.timing = {}, .clock = loaded.clock(), .rest = loaded.rest()};
+  double read_s = 0;
+  context.read = [&](double seconds) { read_s += seconds; };
+  EXPECT_EQ(begin_visit(one[0], replays(3), 3, context).value(), 100);
+  EXPECT_EQ(read_s, 0.2);
+  ASSERT_EQ(loaded.device.visits().size(), 2u);
+  EXPECT_EQ(loaded.device.visits()[0].samples + loaded.device.visits()[1].samples, 13);
+
+  Loaded broken({.time_us = gate_times({1980}), .faults = {{{Stage::gate, kGates[0]}, Fault::nan_time}}});
+  EXPECT_FALSE(begin_visit(candidates(broken, 1)[0], replays(3), 3, {.timing = {}, .clock = broken.clock()}));
+}
+
 TEST(Sample, ShortenedRulesKeepToTheirTime) {
   for (const double seconds : {0.3, 1.0, 3.0}) {
     for (const SamplingRule& rule : {reporting(0.2), finals(0.2), screening(2, 0.2)}) {

@@ -82,6 +82,7 @@ class PlantedDevice final : public Device {
 
   const DeviceInfo& info() const override { return device_->info(); }
   double settle_seconds() const override { return device_->settle_seconds(); }
+  void read_memory(double seconds) override { device_->read_memory(seconds); }
   Ceilings measure_ceilings() override { return device_->measure_ceilings(); }
   std::vector<KernelSource> kernels(const Problem& problem,
                                     std::span<const std::pair<Stage, StageConfig>> configs) const override {

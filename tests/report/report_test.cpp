@@ -46,12 +46,13 @@ TEST(Report, TheLatestRunCounts) {
 
 TEST(Report, OtherDevicesAndTimingsStayApart) {
   std::vector<Journal> journals{sample_journal("2025-03-01T00:00:00Z"), sample_journal("2025-02-01T00:00:00Z"),
-                                sample_journal("2025-02-01T00:00:00Z")};
+                                sample_journal("2025-02-01T00:00:00Z"), sample_journal("2025-02-01T00:00:00Z")};
   journals[1].runs[0].environment.device.name = "NVIDIA A100";
   for (auto& best : journals[2].bests) best.record.timing.cache = CacheState::warm;
+  for (auto& best : journals[3].bests) best.record.timing.load = LoadState::replays;
   const Report report = make_report(journals, {});
-  EXPECT_EQ(report.rows.size(), 6u);
-  EXPECT_EQ(group_rows(report).size(), 3u);
+  EXPECT_EQ(report.rows.size(), 8u);
+  EXPECT_EQ(group_rows(report).size(), 4u);
 }
 
 TEST(Report, BestFilesJoinTheirRun) {

@@ -71,6 +71,16 @@ TEST(Json, EveryEnumeratorRoundTrips) {
   }
 }
 
+TEST(Json, RecordsFromBeforeThereWereReplaysAreOfLastingLoad) {
+  Json json = to_json(TimingOptions{.load = LoadState::replays});
+  EXPECT_EQ(json["load"], "replays");
+  EXPECT_EQ(round_trip(json, read_timing), TimingOptions{.load = LoadState::replays});
+  json.erase("load");
+  EXPECT_EQ(round_trip(json, read_timing), TimingOptions{});
+  json["load"] = "heavy";
+  EXPECT_ERROR(read_timing(Field(json, kOrigin)), "unknown load 'heavy'; known: lasting, replays");
+}
+
 TEST(Json, NonFiniteVerdictsSurvive) {
   Verdict verdict = sample_verdict();
   verdict.relative_l2 = NAN;
@@ -97,8 +107,8 @@ TEST(Json, KeysStandInTheKernelsOrder) {
 TEST(Json, EveryMissingFieldIsNamed) {
   const Json whole = to_json(sample_best(), "cpu");
   for (const auto& [key, value] : whole.items()) {
-    if (key == "repro" || key == "roofline_fraction" || key == "versus_three_kernel" ||
-        key == "burst" || key == "choice")
+    if (key == "repro" || key == "roofline_fraction" || key == "versus_three_kernel" || key == "burst" ||
+        key == "choice")
       continue;  // not read, or optional
     Json cut = whole;
     cut.erase(key);

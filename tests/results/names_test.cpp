@@ -11,8 +11,8 @@ TEST(Names, RoundTrip) {
   for (const Fill fill : {Fill::random, Fill::exact_integer}) EXPECT_EQ(parse_fill(to_string(fill)), fill);
   for (const CacheState cache : {CacheState::cold, CacheState::warm})
     EXPECT_EQ(parse_cache_state(to_string(cache)), cache);
-  for (const LaunchMode launch : kLaunchModes)
-    EXPECT_EQ(parse_launch_mode(to_string(launch)), launch);
+  for (const LaunchMode launch : kLaunchModes) EXPECT_EQ(parse_launch_mode(to_string(launch)), launch);
+  for (const LoadState load : kLoadStates) EXPECT_EQ(parse_load_state(to_string(load)), load);
   for (const Backend backend : {Backend::cpu, Backend::cuda, Backend::fake})
     EXPECT_EQ(parse_backend(to_string(backend)), backend);
 }

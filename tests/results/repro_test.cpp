@@ -18,7 +18,11 @@ TEST(Repro, IsACommandLineOfBench) {
           " --config gate=mma:BLOCK_SIZE_M=16,BLOCK_SIZE_N=64,BLOCK_SIZE_K=128,GROUP_SIZE_M=8,num_warps=4,num_stages=3"
           " --config final=mma:BLOCK_SIZE_M=32,BLOCK_SIZE_N=64,BLOCK_SIZE_K=128,GROUP_SIZE_M=8,num_warps=4,num_stages=3"
           " --seed 7 --fill random --cache cold --launch graph --routing-draws 1");
-  EXPECT_TRUE(repro_command(sample_trial(), "cpu").ends_with("--cache warm --launch stream --routing-draws 1 --stages"));
+  EXPECT_TRUE(
+      repro_command(sample_trial(), "cpu").ends_with("--cache warm --launch stream --routing-draws 1 --stages"));
+  Best of_replays = sample_best();
+  of_replays.timing.load = LoadState::replays;
+  EXPECT_TRUE(repro_command(of_replays, "cpu").ends_with("--routing-draws 1 --load replays"));
 }
 
 TEST(Repro, OfAVerificationIsACommandLineOfVerify) {

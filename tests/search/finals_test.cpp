@@ -151,6 +151,49 @@ TEST(Finals, TheFastestMeetsTheDefaultUnderLastingLoadThoughTheyTied) {
   }
 }
 
+TEST(Finals, ReplaysAreReportedBeforeAPowerLimitSlowsThem) {
+  const FakeSpec spec{.time_us = small_bowl(), .throttle = 0.15, .settle_s = 0.2};
+  const Held lasting = finals_of(spec, kDefaultsAlone);
+  const Held replays = finals_of(spec, kDefaultsAlone, std::nullopt, {.load = LoadState::replays});
+  ASSERT_EQ(replays.result.best.size(), 2u);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const Best &best = replays.result.best[i], &slowed = lasting.result.best[i];
+    EXPECT_EQ(best.timing.load, LoadState::replays);
+    EXPECT_LT(best.time.median_us, 0.93 * slowed.time.median_us);
+    EXPECT_GT(best.time.median_us, slowed.time.median_us / 1.15);
+    EXPECT_EQ(best.time.n, 9 * 200);
+    ASSERT_TRUE(best.burst);
+    EXPECT_NEAR(best.burst->median_us, slowed.burst->median_us, 1);
+  }
+}
+
+// What draws more than the limit allows is slower by itself, but only once it has run for a while.
+TEST(Finals, ReplaysDecideWhereTheyAreReported) {
+  const PipelineConfig standard = merged(kA, kA), hungry = merged(kB, kB);
+  const auto time_us = [](Stage stage, const StageConfig& config) -> std::optional<double> {
+    return stage == Stage::gate || stage == Stage::final ? (config == kB ? 1000.0 : 1020.0) : 5.0;
+  };
+  FakeSpec spec{.time_us = time_us, .throttle = 0.2, .settle_s = 0.2};
+  spec.power = [&](const PipelineConfig& config) { return config == hungry ? 1.5 : 1; };
+  for (const LoadState load : kLoadStates) {
+    const Held run = finals_of(spec, {{Impl::merged, {{.config = standard, .is_default = true}, {.config = hungry}}}},
+                               std::nullopt, {.load = load});
+    ASSERT_EQ(run.result.best.size(), 1u);
+    EXPECT_EQ(run.result.best[0].config, load == LoadState::replays ? hungry : standard);
+  }
+}
+
+TEST(Finals, OfReplaysThereAreFewerRoundsWhereTimeIsShort) {
+  const FakeSpec spec{.time_us = small_bowl(), .noise = 0.02, .compile_s = 0, .throttle = 0.15, .settle_s = 0.2};
+  for (const double seconds : {0.3, 2.0, 20.0}) {
+    const Held run = finals_of(spec, kDefaultsAlone, seconds, {.load = LoadState::replays, .routing_draws = 3});
+    if (seconds > 1) {
+      EXPECT_LE(run.seconds, 1.1 * seconds);
+    }
+    for (const Best& best : run.result.best) EXPECT_EQ(best.time.n, 200 * (seconds > 5 ? 9 : 3)) << seconds;
+  }
+}
+
 TEST(Finals, WithoutAPowerLimitThereAreNoBursts) {
   for (const Best& best : finals_of({.time_us = small_bowl()}, kDefaultsAlone).result.best) EXPECT_FALSE(best.burst);
 }

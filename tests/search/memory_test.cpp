@@ -30,6 +30,7 @@ TEST(Memory, KnowsWhatWasAttemptedAndNothingElse) {
            [](Trial& asked) { asked.rung = 2; }, [](Trial& asked) { asked.phase = Trial::Phase::final; },
            [](Trial& asked) { asked.stage = Stage::final; }, [](Trial& asked) { asked.stage.reset(); },
            [](Trial& asked) { asked.data.seed = 2; }, [](Trial& asked) { asked.timing.cache = CacheState::warm; },
+           [](Trial& asked) { asked.timing.load = LoadState::replays; },
            [](Trial& asked) { asked.config.stages[Stage::final] = fake_config(16, 64, 2); }}) {
     Trial asked = trial(0, 0);
     change(asked);

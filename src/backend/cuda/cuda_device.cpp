@@ -29,6 +29,15 @@ class CudaDevice final : public Device {
   /// 2013 us in the first 30 ms, 2170 until 90 ms, and 2312 from 130 ms on.
   double settle_seconds() const override { return 0.15; }
 
+  void read_memory(double seconds) override {
+    try {
+      gpu_->use();
+      gpu_->read_memory(seconds);
+    } catch (const cuda::DeviceError& error) {
+      throw Error(fmt::format("{}: reading memory failed: {}", info().id, error.failure.reason));
+    }
+  }
+
   ClockState clock() const override { return clock_.read(); }
 
   Ceilings measure_ceilings() override {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 
 #include "base/error.h"
 #include "jit/nvrtc.h"
@@ -193,6 +194,15 @@ void Gpu::prepare_flush() {
 
 void Gpu::flush_cache() {
   enqueue(flush_);
+}
+
+void Gpu::read_memory(double seconds) {
+  constexpr int kAtOnce = 16;  // 1 ms or so: long beside the wait for them
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  while (std::chrono::steady_clock::now() < end) {
+    for (int i = 0; i < kAtOnce; i++) flush_cache();
+    wait();
+  }
 }
 
 std::vector<double> Gpu::time(int n, const std::function<void()>& before, const std::function<void()>& work) {

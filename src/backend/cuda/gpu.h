@@ -79,6 +79,8 @@ class Gpu {
   void prepare_flush();
   /// Reads that buffer, which leaves none of a workload's lines in the cache.
   void flush_cache();
+  /// Reads it over and over for so many seconds, and waits.
+  void read_memory(double seconds);
 
   /// The elapsed µs of each of `n` calls of `work` (which enqueues on the stream), each after `before`.
   std::vector<double> time(int n, const std::function<void()>& before, const std::function<void()>& work);

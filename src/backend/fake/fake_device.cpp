@@ -281,6 +281,10 @@ double FakeDevice::settle_seconds() const {
   return state_->spec.settle_s;
 }
 
+void FakeDevice::read_memory(double seconds) {
+  state_->rest(seconds);
+}
+
 Ceilings FakeDevice::measure_ceilings() {
   return {.read_bytes_per_s = 1e9, .matrix_flops_per_s = 1e10};
 }

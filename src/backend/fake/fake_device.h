@@ -62,6 +62,7 @@ class FakeDevice : public Device {
 
   const DeviceInfo& info() const override;
   double settle_seconds() const override;
+  void read_memory(double seconds) override;  ///< as a rest
   Ceilings measure_ceilings() override;
   std::vector<KernelSource> kernels(const Problem& problem,
                                     std::span<const std::pair<Stage, StageConfig>> configs) const override;

@@ -72,6 +72,9 @@ TEST(FakeDevice, IsSlowerUnderLastingLoadAndRecoversInRests) {
   EXPECT_NEAR(next_us(), 1.1 * times.front(), 1e-6);
   loaded.device.rest(1);
   EXPECT_NEAR(next_us(), times.front(), 1e-6);
+  EXPECT_EQ(pipeline->time(2000, {}).value().size(), 2000u);
+  loaded.device.read_memory(0.05);
+  EXPECT_NEAR(next_us(), 1.1 * times.front(), 1e-6);
 }
 
 TEST(FakeDevice, AStickyFaultTakesTheDeviceWithIt) {
