@@ -236,7 +236,9 @@ std::vector<Config> swap_ab_first_configs(Stage stage, const Problem& problem, c
   } else {
     // Tiles of an expert are of even height, so that the widest that registers allow wastes nothing.
     if (pays_to_permute(problem))
-      all = {{160, 256, 64, 8, 4, 2, 2, 1, 0, 1, 1}, {160, 256, 64, 8, 4, 2, 1, 1, 0, 1, 1}};
+      all = {{160, 256, 64, 8, 4, 2, 1, 1, 0, 1, 1},
+             {160, 256, 64, 8, 4, 2, 2, 1, 0, 1, 1},
+             {160, 256, 64, 8, 4, 2, 1, 1, 0, 0, 1}};
     if (rows > 700) all.push_back({128, 256, 64, 8, 4, 2, 2, 1, 0, 1});
     for (const Guess& guess : {Guess{160, 256, 64, 8, 4, 2},
                                {160, 256, 64, 8, 4, 2, 1, 1, 0, 1},
