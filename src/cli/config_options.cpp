@@ -49,7 +49,7 @@ std::map<Stage, StageConfig> StageConfigOptions::parse() const {
       throw Error(fmt::format("--config '{}': engine {} has no '{}'; its keys: {}{}", text, engine.name, key,
                               fmt::join(names, ", "), suggest(key, names)));
     }
-    if (!parsed.emplace(stage, std::move(config)).second)
+    if (!parsed.emplace(stage, completed(std::move(config))).second)
       throw Error(fmt::format("--config is given twice for stage '{}'", to_string(stage)));
   }
   return parsed;

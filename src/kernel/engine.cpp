@@ -48,6 +48,19 @@ std::optional<std::string> why_parameters_differ(std::string_view engine, std::s
   return std::nullopt;
 }
 
+StageConfig completed(StageConfig config) {
+  const auto engine = std::find_if(engines().begin(), engines().end(),
+                                   [&](const Engine& each) { return each.name == config.engine; });
+  if (engine == engines().end() || engine->later_parameters.empty()) return config;
+  Config values = config.config;
+  for (const auto& [name, value] : engine->later_parameters)
+    if (!values.find(name)) values.set(name, value);
+  if (why_parameters_differ(engine->name, engine->parameters, values)) return config;
+  Config ordered;
+  for (const std::string_view name : engine->parameters) ordered.set(name, values.at(name));
+  return {.engine = std::move(config.engine), .config = std::move(ordered)};
+}
+
 const Engine& find_engine(std::string_view name) {
   std::string known;
   for (const Engine& engine : engines()) {

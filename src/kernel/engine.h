@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "kernel/kernel_source.h"
@@ -23,6 +24,8 @@ struct Engine {
   Backend backend;
   std::string_view summary;                      ///< one line for `list`
   std::span<const std::string_view> parameters;  ///< config keys, in order
+  /// Those that came later, with what configs from before did that leave them out.
+  std::span<const std::pair<std::string_view, int>> later_parameters = {};
 
   /// Why `config` cannot compute `stage` of `problem` on `device`; nothing where it can. The one authority on legality.
   std::optional<std::string> (*why_invalid)(const Config& config, Stage stage, const Problem& problem,
@@ -57,6 +60,10 @@ bool is_likelier(const Engine& a, const Engine& b, const Problem& problem);
 /// What a config's names have too much or too little of an engine's parameters; nothing where they agree.
 std::optional<std::string> why_parameters_differ(std::string_view engine, std::span<const std::string_view> parameters,
                                                  const Config& config);
+
+/// With the engine's later_parameters where they are left out, in the engine's order. For whatever reads configs. Those
+/// of unknown engines, or with parameters that the engine does not know, stay as they are.
+StageConfig completed(StageConfig config);
 
 /// All engines.
 std::span<const Engine> engines();

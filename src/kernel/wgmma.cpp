@@ -18,11 +18,7 @@ constexpr std::array<std::string_view, 13> kParameters{
     "num_consumers", "CLUSTER_SIZE_M", "blocks_per_sm", "evict_first",  "dynamic",
     "fuse_combine",  "permute_tokens", "SPLIT_K"};
 
-/// Files from before there was a choice do not say how tokens come: gathered.
-Config with_defaults(Config config) {
-  if (!config.find("permute_tokens")) config.set("permute_tokens", 0);
-  return config;
-}
+constexpr std::array<std::pair<std::string_view, int>, 1> kLaterParameters{{{"permute_tokens", 0}}};
 
 /// For its `shared` bytes of shared memory.
 std::optional<std::string> why_too_large(const wgmma::Config& c, int shared, const DeviceInfo& device) {
@@ -36,10 +32,9 @@ std::optional<std::string> why_too_large(const wgmma::Config& c, int shared, con
 }
 
 template <bool SwapAb>
-std::optional<std::string> why_invalid(const Config& given, Stage stage, const Problem& problem,
+std::optional<std::string> why_invalid(const Config& config, Stage stage, const Problem& problem,
                                        const DeviceInfo& device) {
   constexpr std::string_view kName = SwapAb ? "wgmma_swap_ab" : "wgmma";
-  const Config config = with_defaults(given);
   if (const auto reason = why_parameters_differ(kName, kParameters, config)) return reason;
   for (const char* flag : {"evict_first", "dynamic", "fuse_combine", "permute_tokens"})
     if (config.at(flag) < 0 || config.at(flag) > 1) return fmt::format("{} is not 0 or 1", flag);
@@ -273,7 +268,7 @@ wgmma::Config wgmma_kernel_config(const Config& config, bool swap_ab) {
           .evict_first = config.at("evict_first") != 0,
           .dynamic = config.at("dynamic") != 0,
           .fuse_combine = config.at("fuse_combine") != 0,
-          .permute_tokens = config.find("permute_tokens").value_or(0) != 0,
+          .permute_tokens = config.at("permute_tokens") != 0,
           .split_k = config.at("SPLIT_K")};
 }
 
@@ -282,6 +277,7 @@ const Engine& wgmma_engine() {
                                  .backend = Backend::cuda,
                                  .summary = "wgmma and tensor copies, 64 tokens at a time, compute capability 9.0",
                                  .parameters = kParameters,
+                                 .later_parameters = kLaterParameters,
                                  .why_invalid = why_invalid<false>,
                                  .first_configs = wgmma_first_configs,
                                  .kernel_plan = kernel_plan<false>,
@@ -296,6 +292,7 @@ const Engine& wgmma_swap_ab_engine() {
                                  .backend = Backend::cuda,
                                  .summary = "wgmma and tensor copies, 64 weight rows at a time, compute capability 9.0",
                                  .parameters = kParameters,
+                                 .later_parameters = kLaterParameters,
                                  .why_invalid = why_invalid<true>,
                                  .first_configs = swap_ab_first_configs,
                                  .kernel_plan = kernel_plan<true>,

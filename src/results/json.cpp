@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "kernel/engine.h"
 #include "results/names.h"
 #include "results/repro.h"
 #include "results/transfer_json.h"
@@ -109,7 +110,7 @@ Json to_json(const StageConfig& config) {
 }
 
 StageConfig read_stage_config(const Field& field) {
-  return {.engine = field.at("engine").text(), .config = read_config(field.at("config"))};
+  return completed({.engine = field.at("engine").text(), .config = read_config(field.at("config"))});
 }
 
 Json to_json(const PipelineConfig& config) {

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/gzip.h"
+#include "kernel/engine.h"
 #include "results/best_file.h"
 #include "results/json.h"
 
@@ -94,7 +95,7 @@ std::vector<RecordedSpace::Entry> read_entries(const Field& engines) {
         row.fail(fmt::format("must have a value for each of the {} parameters", parameters.size()));
       StageConfig config{.engine = engine.at("name").text(), .config = {}};
       for (std::size_t i = 0; i < values.size(); ++i) config.config.set(parameters[i], values[i].small_integer());
-      entries.push_back({.config = std::move(config), .trials = {}});
+      entries.push_back({.config = completed(std::move(config)), .trials = {}});
     }
   }
   return entries;

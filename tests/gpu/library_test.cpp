@@ -115,7 +115,8 @@ StageConfig config(const char* engine, std::initializer_list<int> values) {
   return result;
 }
 
-/// Pipelines of every engine the GPU has: clusters, dynamic tiles, split sums, the fused sum, both GEMMs in one kernel.
+/// Pipelines of every engine the GPU has: clusters, dynamic tiles, tokens in order, split sums, the fused sum, both GEMMs
+/// in one kernel.
 std::vector<PipelineConfig> pipelines() {
   std::vector<PipelineConfig> all;
   const auto add = [&](const StageConfig& gate, const StageConfig& final) {
@@ -125,13 +126,13 @@ std::vector<PipelineConfig> pipelines() {
   const StageConfig mma = config("mma", {16, 64, 64, 1, 4, 4});
   add(mma, config("mma", {64, 128, 32, 8, 4, 3}));
   if (shared_gpu().info().compute_capability != 90) return all;
-  add(config("wgmma", {128, 256, 64, 2, 4, 2, 2, 1, 0, 1, 0, 1}),
-      config("wgmma", {64, 128, 64, 1, 4, 1, 1, 2, 0, 1, 1, 1}));
-  add(config("wgmma_swap_ab", {16, 64, 64, 1, 4, 1, 1, 2, 1, 1, 0, 2}),
-      config("wgmma_swap_ab", {32, 128, 64, 1, 4, 1, 1, 2, 0, 0, 0, 2}));
-  add(mma, config("wgmma_swap_ab", {8, 64, 128, 1, 5, 1, 1, 2, 1, 1, 1, 1}));
-  for (const StageConfig& both : {config("wgmma", {128, 128, 64, 1, 4, 2, 1, 1, 0, 0, 0, 1}),
-                                  config("wgmma_swap_ab", {32, 128, 64, 1, 4, 1, 1, 2, 0, 0, 0, 1})})
+  add(config("wgmma", {128, 256, 64, 2, 4, 2, 2, 1, 0, 1, 0, 1, 1}),
+      config("wgmma", {64, 128, 64, 1, 4, 1, 1, 2, 0, 1, 1, 0, 1}));
+  add(config("wgmma_swap_ab", {16, 64, 64, 1, 4, 1, 1, 2, 1, 1, 0, 0, 2}),
+      config("wgmma_swap_ab", {32, 128, 64, 1, 4, 1, 1, 2, 0, 0, 0, 0, 2}));
+  add(mma, config("wgmma_swap_ab", {8, 64, 128, 1, 5, 1, 1, 2, 1, 1, 1, 0, 1}));
+  for (const StageConfig& both : {config("wgmma", {128, 128, 64, 1, 4, 2, 1, 1, 0, 0, 0, 0, 1}),
+                                  config("wgmma_swap_ab", {32, 128, 64, 1, 4, 1, 1, 2, 0, 0, 0, 0, 1})})
     all.push_back({.impl = Impl::merged_single, .stages = {{Stage::mlp, both}}});
   return all;
 }
