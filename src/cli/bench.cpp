@@ -104,10 +104,6 @@ Summary summarise_benchmark(std::span<const std::vector<double>> rounds_us, int 
   return summary;
 }
 
-int draws_of(const BenchOptions::Job& job) {
-  return is_random(job.problem.routing) ? job.timing.routing_draws : 1;
-}
-
 /// As a record of what was timed, or of why nothing was. Nothing for a job that --benchmark_filter left out.
 void record(JournalWriter& journal, const Timed& timed, const Ceilings& ceilings) {
   const BenchOptions::Job& job = timed.job;
@@ -127,7 +123,7 @@ void record(JournalWriter& journal, const Timed& timed, const Ceilings& ceilings
   }
   if (timed.rounds_us.empty()) return;
   const Work work = pipeline_work(job.problem, timed.load);
-  Summary time = summarise_benchmark(timed.rounds_us, draws_of(job));
+  Summary time = summarise_benchmark(timed.rounds_us, draws_of(job.problem, job.timing));
   timed.clock.complete(time);
   Best best{.problem = job.problem,
             .config = timed.config,
@@ -144,7 +140,7 @@ void record(JournalWriter& journal, const Timed& timed, const Ceilings& ceilings
             .work = work,
             .versus_three_kernel = {}};
   for (const auto& [stage, rounds_us] : timed.stage_rounds_us)
-    best.stage_times[stage] = summarise_benchmark(rounds_us, draws_of(job));
+    best.stage_times[stage] = summarise_benchmark(rounds_us, draws_of(job.problem, job.timing));
   journal.add(best);
 }
 
@@ -209,7 +205,7 @@ void Runner::run(benchmark::State& state, Timed& timed, std::optional<Stage> sta
       // Intermediates of the whole pipeline have to be in place.
       if (const auto run = pipeline.run(); !run) return skip_failure(run.failure());
     }
-    const int draws = draws_of(job);
+    const int draws = draws_of(job.problem, job.timing);
     const Candidate candidate{.pipeline = ready.result.value(), .stage = stage};
     SamplingContext context{.timing = job.timing};
     context.read = [this](double seconds) { device_.read_memory(seconds); };

@@ -297,10 +297,21 @@ SamplingRule shortened(SamplingRule rule, double seconds, std::size_t candidates
   return rule;
 }
 
-std::vector<double> Measurement::round_medians() const {
+int draws_of(const Problem& problem, const TimingOptions& timing) {
+  return is_random(problem.routing) ? timing.routing_draws : 1;
+}
+
+std::vector<double> Measurement::round_medians(int draws) const {
+  const bool splits =
+      draws > 1 && rounds_us.size() == static_cast<std::size_t>(draws) &&
+      std::all_of(rounds_us.begin(), rounds_us.end(), [](const auto& samples) { return samples.size() >= 2; });
   std::vector<double> medians;
-  medians.reserve(rounds_us.size());
-  for (const std::vector<double>& round : rounds_us) medians.push_back(median(round));
+  for (int half = 0; half < (splits ? 2 : 1); ++half)
+    for (const std::vector<double>& samples : rounds_us) {
+      const std::span<const double> all(samples);
+      const std::size_t first = splits ? samples.size() / 2 : samples.size();
+      medians.push_back(median(half == 0 ? all.first(first) : all.subspan(first)));
+    }
   return medians;
 }
 

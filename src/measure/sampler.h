@@ -71,8 +71,13 @@ struct Measurement {
   std::vector<std::vector<double>> rounds_us;  ///< the samples of each round
   double seconds = 0;                          ///< that this candidate took, warm-up and flushes included
 
-  std::vector<double> round_medians() const;
+  /// Of each round, for speedup() and its like. Where rounds had one each of several draws of the routing, of their
+  /// halves, all first halves before all second ones: each draw then has two.
+  std::vector<double> round_medians(int draws = 1) const;
 };
+
+/// Of the problem's routing that samples are taken over by turns: one unless it is random.
+int draws_of(const Problem& problem, const TimingOptions& timing);
 
 /// What all sampling of a run has in common.
 struct SamplingContext {

@@ -107,29 +107,38 @@ double geometric_mean(std::span<const double> values) {
   return std::exp(sum / static_cast<double>(values.size()));
 }
 
-Ratio speedup(std::span<const double> times, std::span<const double> others) {
+Ratio speedup(std::span<const double> times, std::span<const double> others, int draws) {
   const std::size_t rounds = std::min(times.size(), others.size());
   if (rounds < 2) throw std::invalid_argument("a ratio needs two rounds that both sides took part in");
-  std::vector<double> logs(rounds);
+  const bool has_pairs = draws > 1 && rounds >= 2 * static_cast<std::size_t>(draws);
+  std::vector<std::vector<double>> logs(has_pairs ? static_cast<std::size_t>(draws) : 1);  // of each draw
   for (std::size_t i = 0; i < rounds; ++i) {
-    logs[i] = std::log(others[i] / times[i]);
-    if (!std::isfinite(logs[i])) throw std::invalid_argument("a ratio needs positive times");
+    const double log = std::log(others[i] / times[i]);
+    if (!std::isfinite(log)) throw std::invalid_argument("a ratio needs positive times");
+    logs[i % logs.size()].push_back(log);
   }
-  const double centre = mean(logs);
+  const double count = static_cast<double>(logs.size());
+  double centre = 0, squares = 0, share = 0;
+  for (const std::vector<double>& of_draw : logs) {
+    const double own = mean(of_draw);
+    for (const double value : of_draw) squares += (value - own) * (value - own);
+    centre += own / count;
+    share += 1 / static_cast<double>(of_draw.size()) / (count * count);
+  }
+  const std::size_t degrees = rounds - logs.size();
+  const double half_width = student_t(degrees) * std::sqrt(squares / static_cast<double>(degrees) * share);
 
   std::mt19937_64 random(kBootstrapSeed);
   std::vector<double> means(kResamples);
   for (double& resampled : means) {
-    double sum = 0;
-    for (std::size_t i = 0; i < rounds; ++i) sum += logs[random() % rounds];
-    resampled = sum / static_cast<double>(rounds);
+    resampled = 0;
+    for (const std::vector<double>& of_draw : logs) {
+      double sum = 0;
+      for (std::size_t i = 0; i < of_draw.size(); ++i) sum += of_draw[random() % of_draw.size()];
+      resampled += sum / static_cast<double>(of_draw.size()) / count;
+    }
   }
   std::sort(means.begin(), means.end());
-
-  double squares = 0;
-  for (const double value : logs) squares += (value - centre) * (value - centre);
-  const double half_width =
-      student_t(rounds - 1) * std::sqrt(squares / static_cast<double>(rounds - 1) / static_cast<double>(rounds));
   return {.value = std::exp(centre),
           .low = std::exp(std::min(quantile(means, 0.025), centre - half_width)),
           .high = std::exp(std::max(quantile(means, 0.975), centre + half_width))};

@@ -50,6 +50,10 @@ struct Ratio {
 /// times[i] and others[i] are medians of round i: value = geometric mean of others/times, i.e. how many times as fast.
 /// Where one saw more rounds than the other, the rounds both saw count. Deterministic. Throws std::invalid_argument for
 /// fewer than two common rounds and for times that are not positive.
-Ratio speedup(std::span<const double> times, std::span<const double> others);
+///
+/// Where round r had draw r mod `draws` of the routing, and each draw two rounds at least, the interval leaves out how
+/// much the draws' ratios differ, as that of summarise_draws() does for times: one config may suit a draw better than
+/// another does, in every round.
+Ratio speedup(std::span<const double> times, std::span<const double> others, int draws = 1);
 
 }  // namespace moetune

@@ -162,9 +162,9 @@ class Finals {
     for (Entry& entry : entries) {
       if (entry.finalist.config.impl != impl || !entry.measured) continue;
       ranked.entries.push_back(&entry);
-      standings.push_back({.finalist = entry.finalist, .round_medians = entry.measured->round_medians()});
+      standings.push_back({.finalist = entry.finalist, .round_medians = entry.measured->round_medians(bench_.draws())});
     }
-    ranked.ranking = rank(standings, margin());
+    ranked.ranking = rank(standings, margin(), bench_.draws());
     return ranked;
   }
 
@@ -247,7 +247,8 @@ class Finals {
     if (impl != Impl::three_kernel)
       for (const Entry* other : winners)
         if (other->finalist.config.impl == Impl::three_kernel)
-          best.versus_three_kernel = speedup(winner.measured->round_medians(), other->measured->round_medians());
+          best.versus_three_kernel = speedup(winner.measured->round_medians(bench_.draws()),
+                                             other->measured->round_medians(bench_.draws()), bench_.draws());
     return best;
   }
 

@@ -19,18 +19,22 @@ struct Ranked {
   std::string label;
 };
 
-/// A bootstrap over rounds: the same rounds for all, as what disturbs one disturbs its neighbours.
-double flip_probability(const std::vector<Standing>& standings, const std::vector<Ranked>& order) {
+/// A bootstrap over rounds, of each draw among its own: the same rounds for all, as what disturbs one disturbs its
+/// neighbours.
+double flip_probability(const std::vector<Standing>& standings, const std::vector<Ranked>& order, int draws) {
   std::size_t rounds = standings[order.front().index].round_medians.size();
   for (const Ranked& each : order) rounds = std::min(rounds, standings[each.index].round_medians.size());
   if (order.size() < 2 || rounds == 0) return 0;
   std::mt19937_64 random(kSeed);
-  std::uniform_int_distribution<std::size_t> any_round(0, rounds - 1);
+  const std::size_t step = rounds >= 2 * static_cast<std::size_t>(draws) ? static_cast<std::size_t>(draws) : 1;
   std::vector<std::size_t> drawn(rounds);
   std::vector<double> times(rounds);
   int flips = 0;
   for (int draw = 0; draw < kDraws; ++draw) {
-    for (std::size_t& round : drawn) round = any_round(random);
+    for (std::size_t i = 0; i < rounds; ++i) {
+      const std::size_t first = i % step, last = (rounds - 1 - first) / step;
+      drawn[i] = first + step * std::uniform_int_distribution<std::size_t>(0, last)(random);
+    }
     const auto time_of = [&](const Ranked& each) {
       for (std::size_t i = 0; i < rounds; ++i) times[i] = standings[each.index].round_medians[drawn[i]];
       return geometric_mean(times);
@@ -43,7 +47,7 @@ double flip_probability(const std::vector<Standing>& standings, const std::vecto
 
 }  // namespace
 
-Ranking rank(const std::vector<Standing>& standings, double margin) {
+Ranking rank(const std::vector<Standing>& standings, double margin, int draws) {
   const std::size_t rounds_needed = standings.size() > 1 ? 2 : 1;  // to be compared
   std::vector<Ranked> order;
   for (std::size_t i = 0; i < standings.size(); ++i)
@@ -61,7 +65,7 @@ Ranking rank(const std::vector<Standing>& standings, double margin) {
       each.ties = true;
       continue;
     }
-    const Ratio lead = speedup(standings[fastest].round_medians, standings[each.index].round_medians);
+    const Ratio lead = speedup(standings[fastest].round_medians, standings[each.index].round_medians, draws);
     each.ties = !(lead.low > 1) || lead.value < 1 + margin;
   }
   std::sort(order.begin(), order.end(), [&](const Ranked& a, const Ranked& b) {
@@ -77,7 +81,7 @@ Ranking rank(const std::vector<Standing>& standings, double margin) {
     ranking.order.push_back(each.index);
     ranking.ties += each.ties;
   }
-  ranking.flip_probability = flip_probability(standings, order);
+  ranking.flip_probability = flip_probability(standings, order, draws);
   return ranking;
 }
 

@@ -35,6 +35,8 @@ struct Ranking {
 /// fast, tie with it; among these the default comes first, then the order of labels decides, so that noise does not.
 /// The others follow by time. So a winner other than the default has beaten it by more than the margin, with an
 /// interval clear of 1.
-Ranking rank(const std::vector<Standing>& standings, double margin = kTieMargin);
+///
+/// `draws`: round r had draw r mod `draws` of the routing (see speedup()).
+Ranking rank(const std::vector<Standing>& standings, double margin = kTieMargin, int draws = 1);
 
 }  // namespace moetune

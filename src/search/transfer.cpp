@@ -80,7 +80,7 @@ std::optional<TriedConfigs> measure_all(Workbench& bench, const std::vector<Pipe
     bench.report(attempts[i], measured[i]);
     Tried& one = tried[attempts[i].trial.config];
     if (measured[i])
-      one.round_medians = measured[i].value().round_medians();
+      one.round_medians = measured[i].value().round_medians(bench.draws());
     else
       one.failure = why_failed(attempts[i].trial);
   }
@@ -88,15 +88,15 @@ std::optional<TriedConfigs> measure_all(Workbench& bench, const std::vector<Pipe
   return tried;
 }
 
-/// What is lost with `other` in place of `own`.
-Transfer compare_with_own(const Winner& winner, std::int64_t M, const Tried& own, const Tried& other) {
+/// What is lost with `other` in place of `own`; of so many draws of the routing.
+Transfer compare_with_own(const Winner& winner, std::int64_t M, const Tried& own, const Tried& other, int draws) {
   Transfer transfer{.impl = winner.config.impl, .tuned_M = winner.M, .M = M};
   if (!own.failure.empty()) {
     transfer.reason = fmt::format("nothing to compare with: the best config of M={} itself: {}", M, own.failure);
   } else if (!other.failure.empty()) {
     transfer.reason = other.failure;
   } else {
-    const Ratio slower = speedup(own.round_medians, other.round_medians);
+    const Ratio slower = speedup(own.round_medians, other.round_medians, draws);
     transfer.regret = {.value = slower.value - 1, .low = slower.low - 1, .high = slower.high - 1};
   }
   return transfer;
@@ -165,6 +165,7 @@ std::vector<Transfer> measure_transfers(Device& device, const Problem& problem, 
   }
 
   std::vector<Transfer> transfers;
+  const int draws = draws_of(problem, options.timing);
   for (const Winner& winner : winners) {
     if (winner.M == problem.M) continue;
     const PipelineConfig& best = own.at(served_as(winner.config.impl));
@@ -172,7 +173,7 @@ std::vector<Transfer> measure_transfers(Device& device, const Problem& problem, 
       const Transfer none{.impl = winner.config.impl, .tuned_M = winner.M, .M = problem.M, .regret = Regret{}};
       transfers.push_back(none);
     } else {
-      transfers.push_back(compare_with_own(winner, problem.M, tried.at(best), tried.at(winner.config)));
+      transfers.push_back(compare_with_own(winner, problem.M, tried.at(best), tried.at(winner.config), draws));
     }
   }
   return transfers;

@@ -249,6 +249,10 @@ void Workbench::progress(std::string_view phase, std::size_t to_come, std::optio
                        .best_label = std::move(best_label)});
 }
 
+int Workbench::draws() const {
+  return draws_of(problem_, options_.timing);
+}
+
 std::vector<Result<Measurement>> Workbench::sample(std::span<const Candidate> candidates, int rounds,
                                                    const SamplingRule& rule) {
   SamplingContext context{.timing = options_.timing, .clock = options_.clock, .rest = options_.rest, .stop = [this] {

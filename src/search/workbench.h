@@ -41,6 +41,7 @@ class Workbench {
 
   /// Mean over the draws of the routing that sampling goes through.
   Load load() const;
+  int draws() const;  ///< how many these are
 
   /// Compiles ahead what the attempts to come need. The time it took is divided among the configs that it was new for,
   /// and becomes part of the first trial of each.

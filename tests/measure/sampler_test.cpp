@@ -130,6 +130,15 @@ TEST(Sample, RunsAPipelineOnTheNewRoutingBeforeAStageIsTimedAlone) {
   EXPECT_EQ(loaded.device.runs() - before, static_cast<std::uint64_t>(reroutes + 1));  // and for the warm-up
 }
 
+TEST(Measurement, OfARoundADrawTakesTheHalvesOfRounds) {
+  Measurement measurement{.time = {}, .rounds_us = {{1, 2, 3, 9, 9, 9}, {4, 4, 5, 5}}};
+  EXPECT_EQ(measurement.round_medians(), (std::vector<double>{6, 4.5}));
+  EXPECT_EQ(measurement.round_medians(2), (std::vector<double>{2, 4, 9, 5}));
+  EXPECT_EQ(measurement.round_medians(3).size(), 2u);  // not every draw has had its round
+  measurement.rounds_us = {{1, 2}, {3}};               // which has no halves
+  EXPECT_EQ(measurement.round_medians(2), (std::vector<double>{1.5, 3}));
+}
+
 TEST(Sample, EveryoneTakesPartInEveryRound) {
   Loaded loaded({.time_us = gate_times({100, 1000, 3000}), .noise = 0.02});
   const auto results = sample(candidates(loaded, 3), 9, finals(), {.timing = {}, .clock = loaded.clock()});

@@ -98,6 +98,45 @@ TEST(Speedup, OfTheInverseIsTheInverse) {
   EXPECT_NEAR(speedup(times, others).value * speedup(others, times).value, 1, 1e-12);
 }
 
+/// `rounds` medians a side: the draws' ratios are 1.10, 1.05 and 1.00 by turns, the noise of a round 0.2 %.
+std::pair<std::vector<double>, std::vector<double>> of_three_draws(int rounds, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::normal_distribution<double> noise(0, 0.002);
+  std::vector<double> times, others;
+  for (int round = 0; round < rounds; ++round) {
+    const double typical = 100 + 20 * (round % 3);
+    times.push_back(typical * std::exp(noise(random)));
+    others.push_back(typical * (1.10 - 0.05 * (round % 3)) * std::exp(noise(random)));
+  }
+  return {times, others};
+}
+
+TEST(Speedup, LeavesOutHowMuchDrawsDiffer) {
+  const auto [times, others] = of_three_draws(6, 7);
+  const double truth = std::cbrt(1.10 * 1.05 * 1.00);
+  const Ratio all = speedup(times, others), of_draws = speedup(times, others, 3);
+  EXPECT_NEAR(of_draws.value, truth, 0.005);
+  EXPECT_LT(all.low, 1.01);  // as if another draw of the rounds could be of the worst draw alone
+  EXPECT_GT(of_draws.low, 1.04);
+  EXPECT_LT(of_draws.high, 1.06);
+  EXPECT_EQ(speedup(std::vector<double>(times.begin(), times.begin() + 5), others, 3),  // a draw with one round
+            speedup(std::vector<double>(times.begin(), times.begin() + 5), others));
+}
+
+TEST(Speedup, OfDrawsIsAboutNinetyFivePercent) {
+  const double truth = std::cbrt(1.10 * 1.05 * 1.00);
+  for (const int rounds : {6, 8, 9}) {
+    int covered = 0;
+    const int trials = 1000;
+    for (int trial = 0; trial < trials; ++trial) {
+      const auto [times, others] = of_three_draws(rounds, static_cast<std::uint64_t>(trial));
+      const Ratio ratio = speedup(times, others, 3);
+      covered += ratio.low <= truth && truth <= ratio.high;
+    }
+    EXPECT_NEAR(static_cast<double>(covered) / trials, 0.95, 0.025) << rounds;
+  }
+}
+
 using Rounds = std::vector<std::vector<double>>;
 
 TEST(SummariseDraws, OfOneIsThatOfAllSamples) {

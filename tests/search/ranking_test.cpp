@@ -47,11 +47,27 @@ TEST(Rank, WhatFailedIsLeftOut) {
   EXPECT_TRUE(rank({}).order.empty());
 }
 
-
 TEST(Rank, ALeadHasToBeLargerThanTheMargin) {
   const std::vector<Standing> standings{standing(kB, 100, 1e-6), standing(kA, 102, 1e-6, true)};
   EXPECT_EQ(rank(standings).order.front(), 0u);
   EXPECT_EQ(rank(standings, 0.03).order.front(), 1u);
+}
+
+TEST(Rank, ALeadMayDifferFromDrawToDraw) {
+  Standing fast = standing(kB, 100, 0.001), slow = standing(kA, 105, 0.001, true);
+  fast.round_medians.resize(6), slow.round_medians.resize(6);
+  for (std::size_t round = 0; round < 6; ++round) slow.round_medians[round] *= 1 + 0.03 * (static_cast<double>(round % 3) - 1);
+  EXPECT_EQ(rank({fast, slow}).order.front(), 0u);  // 2, 5 and 8 %, each twice
+  fast.round_medians.resize(3), slow.round_medians.resize(3);
+  EXPECT_EQ(rank({fast, slow}).order.front(), 1u);  // each once: that may be noise
+  for (Standing* each : {&fast, &slow}) {
+    each->round_medians.insert(each->round_medians.end(), each->round_medians.begin(), each->round_medians.end());
+    for (std::size_t round = 3; round < 6; ++round) each->round_medians[round] *= 1.001;
+  }
+  const Ranking ranking = rank({fast, slow}, kTieMargin, 3);
+  EXPECT_EQ(ranking.order.front(), 0u);
+  EXPECT_EQ(ranking.ties, 1u);
+  EXPECT_EQ(ranking.flip_probability, 0);
 }
 
 TEST(Rank, CountsTies) {
