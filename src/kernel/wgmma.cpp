@@ -233,7 +233,8 @@ std::vector<Config> swap_ab_first_configs(Stage stage, const Problem& problem, c
     if (pays_to_permute(problem))
       all = {{160, 256, 64, 8, 4, 2, 1, 1, 0, 1, 1},
              {160, 256, 64, 8, 4, 2, 2, 1, 0, 1, 1},
-             {160, 256, 64, 8, 4, 2, 1, 1, 0, 0, 1}};
+             {160, 256, 64, 8, 4, 2, 1, 1, 0, 0, 1},
+             {192, 256, 64, 8, 3, 2, 1, 1, 0, 1, 1}};  // of few registers for copying: the gather leaves it too few
     if (rows > 700) all.push_back({128, 256, 64, 8, 4, 2, 2, 1, 0, 1});
     for (const Guess& guess : {Guess{160, 256, 64, 8, 4, 2},
                                {160, 256, 64, 8, 4, 2, 1, 1, 0, 1},
