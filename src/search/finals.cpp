@@ -24,7 +24,7 @@ struct Entry {
 };
 
 /// Those of one implementation that were measured, and how they rank.
-struct Ranked {
+struct RankedEntries {
   std::vector<Entry*> entries;
   Ranking ranking;
 };
@@ -156,8 +156,8 @@ class Finals {
 
   double margin() const { return std::max(kTieMargin, bench_.options().noise_floor); }
 
-  Ranked rank_measured(Impl impl, std::vector<Entry>& entries) const {
-    Ranked ranked;
+  RankedEntries rank_measured(Impl impl, std::vector<Entry>& entries) const {
+    RankedEntries ranked;
     std::vector<Standing> standings;
     for (Entry& entry : entries) {
       if (entry.finalist.config.impl != impl || !entry.measured) continue;
@@ -170,7 +170,7 @@ class Finals {
 
   /// The winner first.
   std::vector<Entry> ranked_entries(Impl impl, std::vector<Entry>& entries) {
-    const Ranked measured = rank_measured(impl, entries);
+    const RankedEntries measured = rank_measured(impl, entries);
     const Ranking& ranking = measured.ranking;
     std::vector<Entry> ranked;
     for (const std::size_t i : ranking.order) ranked.push_back(std::move(*measured.entries[i]));
@@ -209,7 +209,7 @@ class Finals {
   /// The winner of the last rounds, on the fresh data, by the rule of the finals. It ties with those whom these rounds
   /// do not tell from it, and with those of its ties in the finals that are not in these rounds.
   const Entry* choose(Impl impl, std::vector<Entry>& last) {
-    const Ranked ranked = rank_measured(impl, last);
+    const RankedEntries ranked = rank_measured(impl, last);
     const Ranking& ranking = ranked.ranking;
     if (ranking.order.empty()) return nullptr;
     const auto config_of = [&](std::size_t place) { return ranked.entries[ranking.order[place]]->finalist.config; };
