@@ -274,7 +274,8 @@ GemmArguments LaunchPlan::gemm_arguments(Stage stage, const KernelPlan& plan, co
 
 int LaunchPlan::early_blocks(const KernelPlan& plan, const Call& call) const {
   constexpr std::int64_t kMostSlots = 2048;  // beyond, counting takes a block as long as it has to wait
-  if (token_tiles_ || call.at.expert_map != 0 || call.slots > kMostSlots) return 0;
+  const bool overlap = gpu_.info().compute_capability >= 90;  // kernels, see Gpu::enqueue()
+  if (!overlap || token_tiles_ || call.at.expert_map != 0 || call.slots > kMostSlots) return 0;
   return gpu_.info().multiprocessors * resident_blocks(plan, gpu_.info());
 }
 
