@@ -25,9 +25,10 @@ endif()
 # third of what a file costs. What reads and writes text is optimised a little only: a quarter less. With sanitizers the
 # files of a target are joined, as they instantiate much alike, and only arithmetic is optimised, which would take minutes
 # to run.
-set(arithmetic moetune_cpu moetune_cpu_kernels moetune_data moetune_fake moetune_measure moetune_reference)
+set(arithmetic moetune_cpu moetune_cpu_kernels moetune_data moetune_fake moetune_kernel moetune_measure moetune_reference
+    moetune_space)
 set(text moetune_chart moetune_cli moetune_export moetune_isolation moetune_jit moetune_problem moetune_report moetune_results
-    moetune_shell moetune_space)
+    moetune_shell)
 set(library_headers <algorithm> <array> <chrono> <filesystem> <fstream> <functional> <map> <memory> <optional> <random> <set>
     <span> <sstream> <string> <thread> <tuple> <variant> <vector> <fmt/format.h> <nlohmann/json.hpp>)
 function(moetune_compiled target)
