@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <map>
 
 #include <fmt/format.h>
@@ -56,30 +57,36 @@ struct Draft {
 
 /// Microseconds and seconds to six digits: more than any clock tells, and half the bytes.
 double rounded(double value) {
-  return std::stod(fmt::format("{:.6g}", value));
+  return std::strtod(fmt::format("{:.6g}", value).c_str(), nullptr);  // std::stod throws at the least of numbers
 }
 
-Json engines_json(const RecordedSpace& space, std::vector<std::size_t>& place) {
-  Json engines = Json::array();
+std::vector<std::string> parameters_of(const Config& config) {
   std::vector<std::string> names;
-  for (const RecordedSpace::Entry& entry : space.entries)
-    if (std::find(names.begin(), names.end(), entry.config.engine) == names.end()) names.push_back(entry.config.engine);
+  for (const auto& [name, value] : config.values()) names.push_back(name);
+  return names;
+}
+
+/// A list for each engine, and one more for its configs from before it had all its parameters.
+Json engines_json(const RecordedSpace& space, std::vector<std::size_t>& place) {
+  using List = std::pair<std::string, std::vector<std::string>>;
+  std::vector<List> lists, list_of;  // the latter of each entry
+  for (const RecordedSpace::Entry& entry : space.entries) {
+    list_of.emplace_back(entry.config.engine, parameters_of(entry.config.config));
+    if (std::find(lists.begin(), lists.end(), list_of.back()) == lists.end()) lists.push_back(list_of.back());
+  }
+  Json engines = Json::array();
   place.resize(space.entries.size());
   std::size_t next = 0;
-  for (const std::string& name : names) {
-    Json parameters = Json::array(), configs = Json::array();
+  for (const List& list : lists) {
+    Json configs = Json::array();
     for (std::size_t i = 0; i < space.entries.size(); ++i) {
-      const StageConfig& config = space.entries[i].config;
-      if (config.engine != name) continue;
+      if (list_of[i] != list) continue;
       Json row = Json::array();
-      for (const auto& [key, value] : config.config.values()) {
-        if (configs.empty()) parameters.push_back(key);
-        row.push_back(value);
-      }
+      for (const auto& [name, value] : space.entries[i].config.config.values()) row.push_back(value);
       configs.push_back(std::move(row));
       place[i] = next++;
     }
-    engines.push_back({{"name", name}, {"parameters", std::move(parameters)}, {"configs", std::move(configs)}});
+    engines.push_back({{"name", list.first}, {"parameters", list.second}, {"configs", std::move(configs)}});
   }
   return engines;
 }

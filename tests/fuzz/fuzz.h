@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
 #include "base/error.h"
@@ -30,6 +31,17 @@ int fuzz_text(const std::uint8_t* data, std::size_t size, Read read) {
     require(std::string_view(error.what()).find('\n') == std::string_view::npos, "a message of more than one line");
   }
   return 0;
+}
+
+/// Ends the process where what this program wrote is not read, or is not what is written of it once more.
+template <class ReadAndWrite>
+void require_round_trip(const std::string& written, ReadAndWrite read_and_write) {
+  try {
+    require(read_and_write(std::string_view(written)) == written, "what was read is not what is written");
+  } catch (const Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    require(false, "what was written is not read");
+  }
 }
 
 }  // namespace moetune

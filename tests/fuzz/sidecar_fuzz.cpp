@@ -8,8 +8,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const moetune::Environment& now : sidecar.runs)
       for (const char* name : {"E=8.json", "E=8_down.json"})
         moetune::check_engine_file(name, R"({"16": {"BLOCK_SIZE_M": 16}})", sidecar, now);
-    const std::string written = to_text(sidecar);
-    moetune::require(to_text(moetune::parse_sidecar(written, "again")) == written,
-                     "what was read is not what is written");
+    moetune::require_round_trip(to_text(sidecar),
+                                [](std::string_view again) { return to_text(moetune::parse_sidecar(again, "again")); });
   });
 }

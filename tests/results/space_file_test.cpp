@@ -102,6 +102,16 @@ TEST(SpaceFile, RoundTrips) {
   EXPECT_EQ(read_space_file(path), file);
 }
 
+TEST(SpaceFile, RoundTripsWhateverTheParametersAndTimes) {
+  SpaceFile file = recorded_spaces(sample_journal()).front();
+  RecordedSpace::Entry other = file.space.entries.back();
+  other.config.config = {{"BLOCK_SIZE_M", 8}, {"of_its_own", 1}};
+  other.trials.resize(1);
+  other.trials[0].ci_low_us = 5e-324;
+  file.space.entries.push_back(other);
+  EXPECT_EQ(parse_space_file(to_text(file), "space.json"), file);
+}
+
 TEST(SpaceFile, FaultsAreNamedWithTheirPlace) {
   const std::string text = to_text(recorded_spaces(sample_journal()).front());
   const auto message = [&](const std::string& from, const std::string& to) {
