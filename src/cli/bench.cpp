@@ -3,6 +3,8 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <deque>
 
 #include <fmt/format.h>
@@ -267,6 +269,50 @@ void Runner::run(benchmark::State& state, Timed& timed, std::optional<Stage> sta
   }
 }
 
+constexpr std::string_view kMinTime = "--benchmark_min_time";
+
+/// As the library that this is built with takes it.
+std::string min_time_argument(double seconds) {
+  return fmt::format("{}={}{}", kMinTime, seconds, MOETUNE_BENCHMARK_SECONDS);
+}
+
+/// All of `text` as a number.
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// An argument that sets the least time, with seconds in either form, for the library. What it would refuse after
+/// everything was verified, or take for forever, is an Error.
+std::string checked_min_time(std::string_view argument) {
+  constexpr bool kHasUnits = !std::string_view(MOETUNE_BENCHMARK_SECONDS).empty();
+  std::string_view value = argument.substr(std::min(argument.size(), kMinTime.size() + 1));  // after the =
+  if (value.ends_with('x')) {
+    const auto count = parse_number<std::int64_t>(value.substr(0, value.size() - 1));
+    if (count && *count > 0 && kHasUnits) return std::string(argument);
+    if (count && *count > 0)
+      throw Error(fmt::format(
+          "{}: this is built with a Google Benchmark before 1.8, which takes no iterations; give seconds", argument));
+  }
+  if (value.ends_with('s')) value.remove_suffix(1);
+  const auto seconds = parse_number<double>(value);
+  if (!seconds || !std::isfinite(*seconds) || *seconds < 0)
+    throw Error(fmt::format("{}: seconds were expected, as in {}=0.6 or {}=0.6s", argument, kMinTime, kMinTime));
+  return min_time_argument(*seconds);
+}
+
+/// Sets options of Google Benchmark, which keeps those that it was given before and refers to `program`.
+void hand_over(std::string& program, std::vector<std::string> arguments) {
+  std::vector<char*> argv{program.data()};
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  int argc = static_cast<int>(argv.size());
+  benchmark::Initialize(&argc, argv.data());
+  if (argc > 1) throw Error(fmt::format("Google Benchmark does not take '{}'", argv[1]));
+}
+
 class BenchCommand final : public Command {
  public:
   void add_options(CLI::App& app) override {
@@ -276,10 +322,11 @@ class BenchCommand final : public Command {
     app.footer(
         "Every pipeline is verified before it is timed. Options of Google Benchmark pass through: "
         "--benchmark_format=json,\n"
-        "--benchmark_out=FILE, --benchmark_repetitions=N, --benchmark_min_time=…, --benchmark_filter=REGEX. Times are\n"
-        "the device's own (manual time); wall time holds the flushing of caches too. of_roofline is a share of the\n"
-        "ceilings that `moe-tune doctor` measures. --journal keeps medians over all samples, and what failed. With\n"
-        "--load replays each draw of the routing has its replays once, unless --benchmark_min_time asks for more.\n\n"
+        "--benchmark_out=FILE, --benchmark_repetitions=N, --benchmark_min_time=0.6s, --benchmark_filter=REGEX. Times\n"
+        "are the device's own (manual time); wall time holds the flushing of caches too. of_roofline is a share of\n"
+        "the ceilings that `moe-tune doctor` measures. --journal keeps medians over all samples, and what failed.\n"
+        "With --load replays each draw of the routing has its replays once, unless --benchmark_min_time asks for "
+        "more.\n\n"
         "Examples:\n"
         "  moe-tune bench moe-tune-results/*/best/*.json\n"
         "  moe-tune bench --model qwen3-30b-a3b --M 1,16 --stages --benchmark_repetitions=5\n"
@@ -297,13 +344,16 @@ class BenchCommand final : public Command {
 };
 
 int BenchCommand::run(const Session& session) {
-  std::vector<std::string> arguments{session.command.front()};
+  std::vector<std::string> arguments;
   bool sets_min_time = false;
   for (const std::string& extra : app_->remaining()) {
     if (!extra.starts_with("--benchmark_")) fail_unknown_argument(*app_, extra);
-    sets_min_time |= extra.starts_with("--benchmark_min_time");
-    arguments.push_back(extra);
+    const bool is_min_time = extra.substr(0, extra.find('=')) == kMinTime;
+    sets_min_time |= is_min_time;
+    arguments.push_back(is_min_time ? checked_min_time(extra) : extra);
   }
+  std::string program = session.command.front();
+  hand_over(program, arguments);  // before anything is built and verified for what the library then refuses
   const std::vector<BenchOptions::Job> jobs = options_.jobs();
   const auto device = options_.device.open(options_.quiet);
   if (!sets_min_time) {
@@ -312,15 +362,8 @@ int BenchCommand::run(const Session& session) {
     // slowly.
     const bool flushes_slowly = device->info().backend == Backend::cpu && options_.timing.cache == "cold";
     const bool once = options_.timing.timing().load == LoadState::replays;  // a visit of each draw has its own length
-    arguments.push_back(fmt::format("--benchmark_min_time={}{}",
-                                    once             ? 1e-6
-                                    : flushes_slowly ? 0.002
-                                                     : 0.05,
-                                    MOETUNE_BENCHMARK_SECONDS));
+    hand_over(program, {min_time_argument(once ? 1e-6 : flushes_slowly ? 0.002 : 0.05)});
   }
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  int argc = static_cast<int>(argv.size());
 
   const std::vector<const Engine*> engines = engines_on(device->info());
   const Ceilings ceilings = find_ceilings(*device, false, [&](std::string_view line) {
@@ -354,8 +397,6 @@ int BenchCommand::run(const Session& session) {
   benchmark::AddCustomContext("moe-tune", fmt::format("{} {}", build_info().version, build_info().git_revision));
   benchmark::AddCustomContext("cache", options_.timing.cache);
   benchmark::AddCustomContext("load", options_.timing.load);
-  benchmark::Initialize(&argc, argv.data());
-  if (argc > 1) throw Error(fmt::format("unknown option '{}' of Google Benchmark; see --benchmark_help", argv[1]));
   std::optional<JournalWriter> journal;
   if (!options_.journal.empty())
     journal.emplace(options_.journal, describe_environment(device->info(), ceilings, session.command));

@@ -65,6 +65,17 @@ class Bench(CliTest):
         self.fails("bench", *SMALL, "--benchmark_nope", says="--benchmark_nope")
         self.fails("bench", *SMALL, "--nope", says="--nope")
 
+    def test_the_least_time_has_a_unit_or_none(self):
+        for seconds in ["0.001", "0.001s", "1e-3s", "0"]:
+            self.run_tool("bench", *SMALL, "-q", "--impl", "merged", f"--benchmark_min_time={seconds}",
+                          "--benchmark_format=json")
+        # At once: there is no such device, so nothing can have been built.
+        for bad in ["=", "=s", "=fast", "=0.6sec", "=0.6 s", "=-1s", "=inf", "=nan", "=1e999", "=x", "=0x", "=1.5x", ""]:
+            line = self.fails("bench", *SMALL[:-2], "--device", "cuda:99", f"--benchmark_min_time{bad}",
+                              says="--benchmark_min_time" + bad)
+            self.assertIn("0.6s", line)
+        self.fails("bench", *SMALL[:-2], "--device", "cuda:99", "--benchmark_nope", says="--benchmark_nope")
+
     def test_configs_that_cannot_run_are_refused(self):
         line = self.fails("bench", *SMALL, "--impl", "merged", "--config", "gate=mma:BLOCK_SIZE_M=64,BLOCK_SIZE_N=64,"
                           "BLOCK_SIZE_K=32,GROUP_SIZE_M=8,num_warps=4,num_stages=2", says="mma")
