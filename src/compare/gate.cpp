@@ -73,7 +73,8 @@ Judgement conclude(const Ratio& ratio, const Times& times, double margin, const 
   judgement.only_warns = judgement.pairs < rule.least_pairs;
   judgement.margin = std::max(judgement.only_warns ? 2 * margin : margin, judgement.noise);
   judgement.finding = classify(ratio, judgement.margin);
-  if (judgement.finding == Finding::same && judgement.noise > kMostNoise) {
+  if ((judgement.finding == Finding::same || judgement.finding == Finding::inconclusive) &&
+      judgement.noise > kMostNoise) {
     judgement.finding = Finding::inconclusive;
     judgement.reason = fmt::format("runs differ by {:.0f} %: a quieter machine is needed", 100 * judgement.noise);
   }

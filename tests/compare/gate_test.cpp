@@ -53,6 +53,18 @@ TEST(Gate, TooMuchNoiseIsInconclusiveAndNotTheSame) {
   EXPECT_GE(found.at(Finding::inconclusive), 0.9);
 }
 
+TEST(Gate, WhatIsInconclusiveForItsNoiseSaysSo) {
+  std::mt19937_64 random(11);
+  int said = 0;
+  for (int i = 0; i < 100; ++i) {
+    const Judgement judgement = judge(noisy_pairs(random, 7, 0.15, {.process = 0.1}), {});
+    if (judgement.finding != Finding::inconclusive || judgement.noise < 0.1) continue;
+    EXPECT_NE(judgement.reason.find("a quieter machine"), std::string::npos) << judgement.reason;
+    ++said;
+  }
+  EXPECT_GT(said, 20);
+}
+
 TEST(Gate, FasterIsTheMirrorOfSlower) {
   EXPECT_GE(shares_of_rows(-0.05, kUsual)[Finding::faster], 0.99);
   EXPECT_EQ(shares_of_rows(-0.05, kUsual).count(Finding::slower), 0u);
