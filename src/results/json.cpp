@@ -344,7 +344,10 @@ Trial read_trial(const Field& field) {
               .time = {},
               .wall_s = field.at("wall_s").finite()};
   if (const auto compile = field.find("compile_s")) trial.compile_s = compile->finite();
-  if (const auto stage = field.find("stage")) trial.stage = stage->text_as(parse_stage);
+  if (const auto stage = field.find("stage")) {
+    trial.stage = stage->text_as(parse_stage);
+    if (!trial.config.stages.contains(*trial.stage)) stage->fail("must be one that 'stages' has");
+  }
   if (const auto verdict = field.find("verdict")) trial.verdict = read_verdict(*verdict);
   if (const auto time = field.find("time")) trial.time = read_summary(*time);
   if (const auto rung = field.find("rung")) trial.rung = rung->small_integer();

@@ -36,7 +36,8 @@ RecordedTrial recorded_trial(const Trial& trial) {
 
 bool is_complete(const Trial& trial) {
   if (trial.phase != Trial::Phase::screen || !trial.stage || trial.outcome == Outcome::skipped) return false;
-  return !trial.time || trial.time->stopped_by != "interrupted";
+  if (!trial.time) return trial.outcome != Outcome::ok;
+  return trial.time->stopped_by != "interrupted";
 }
 
 /// Sets `trial` at its rung.

@@ -98,6 +98,12 @@ TEST(Json, NonFiniteTimesAreRefused) {
   EXPECT_ERROR(read_best(Field(json, kOrigin)), "'time.median_us' must be above 0");
 }
 
+TEST(Json, ATrialIsOfAStageOfItsConfig) {
+  Json json = to_json(sample_trial(), "cuda:0");
+  json["stage"] = "gemm1";
+  EXPECT_ERROR(read_trial(Field(json, kOrigin)), "'stage' must be one that 'stages' has");
+}
+
 TEST(Json, KeysStandInTheKernelsOrder) {
   EXPECT_EQ(
       to_json(sample_config(64)).dump(),

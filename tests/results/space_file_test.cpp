@@ -31,9 +31,11 @@ Journal sample_journal() {
   final.stage.reset();
   Trial interrupted = trial_of(128, 80);
   interrupted.time->stopped_by = "interrupted";
+  Trial untimed = trial_of(128, 80);
+  untimed.time.reset();
   Journal journal;
   journal.runs = {{.id = "a", .environment = sample_environment()}};
-  for (const Trial& trial : {trial_of(32, 100), failed, final, interrupted, trial_of(32, 102)})
+  for (const Trial& trial : {trial_of(32, 100), failed, final, interrupted, untimed, trial_of(32, 102)})
     journal.trials.push_back({.record = trial, .run = 0, .line = 0});
   return journal;
 }
