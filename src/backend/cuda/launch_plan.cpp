@@ -262,7 +262,7 @@ GemmArguments LaunchPlan::gemm_arguments(Stage stage, const KernelPlan& plan, co
       .rows_expected = plan.second.rows_expected,
       .topk_ids = as<const int>(at.topk_ids),
       .map = expert_map(at),
-      .early_blocks = second || impl_ == Impl::merged_single || plan.permutes_tokens ? 0 : early_blocks(plan, call),
+      .early_blocks = second ? 0 : early_blocks(plan, call),
       .slots = static_cast<int>(call.slots),
       .topk = static_cast<int>(problem_.topk),
       .group_m = plan.group_m,
@@ -275,7 +275,9 @@ GemmArguments LaunchPlan::gemm_arguments(Stage stage, const KernelPlan& plan, co
 int LaunchPlan::early_blocks(const KernelPlan& plan, const Call& call) const {
   constexpr std::int64_t kMostSlots = 2048;  // beyond, counting takes a block as long as it has to wait
   const bool overlap = gpu_.info().compute_capability >= 90;  // kernels, see Gpu::enqueue()
-  if (!overlap || token_tiles_ || call.at.expert_map != 0 || call.slots > kMostSlots) return 0;
+  const bool gathers_alone = impl_ != Impl::merged_single && !plan.permutes_tokens;
+  const bool counts = !token_tiles_ && call.at.expert_map == 0 && call.slots <= kMostSlots;
+  if (!overlap || !gathers_alone || !counts) return 0;
   return gpu_.info().multiprocessors * resident_blocks(plan, gpu_.info());
 }
 

@@ -41,8 +41,8 @@ struct Addresses {
   DevicePointer tiles[2] = {}, tile_counts = 0;
   DevicePointer progress = 0, parts_done = 0, arrivals = 0, rows_done = 0;  ///< counters, which begin as zeros
   DevicePointer partials = 0;
-  DevicePointer permuted =
-      0;  ///< [slots, K]: tokens in row order; nobody reads it beside cache3, which may lie there too
+  /// [slots, K]: tokens in row order. Nobody reads them any more when cache3 is written, which may lie there too.
+  DevicePointer permuted = 0;
   DevicePointer cache1 = 0, cache2 = 0, cache3 = 0;
   /// Where the counters may be anything: ints that the routing kernel sets to zero, all counters among them.
   DevicePointer zeros = 0;
