@@ -262,16 +262,17 @@ double slowdown(Pipeline& pipeline, std::optional<Stage> stage) {
   return fastest(CacheState::cold) / fastest(CacheState::warm);
 }
 
-TEST(CpuPipeline, ColdCachesSlowDownTheWholeAndEachStage) {
-  // 0.8 MB of weights, read once, in the second-level cache when warm: 3.5 times on a Xeon of 2023, and no stage less
-  // than 2.3 times; 1.5 times under the sanitizers.
+TEST(CpuPipeline, ColdCachesSlowDownTheWholeAndWhatReadsWeights) {
+  // 0.8 MB of weights, read once, in the second-level cache when warm: 3.5 times on a Xeon of 2023; 1.5 times under the
+  // sanitizers, 1.9 on an EPYC. The other stages touch a few lines, which took one between 1.16 and 2.3 times as long.
   const Problem problem{.M = 1, .K = 256, .N1 = 512, .N2 = 256, .E = 4, .topk = 2, .routing = {}, .model = {}};
   const auto workload = device().load(problem, {});
   for (const Impl impl : kImpls) {
     auto built = workload->build(pipeline(impl, cpu_config(64, 64, 256, 1, 8)));
     ASSERT_TRUE(built) << built.failure().reason;
     std::vector<std::optional<Stage>> parts{std::nullopt};
-    for (const Stage stage : stages_of(impl)) parts.push_back(stage);
+    for (const Stage stage : stages_of(impl))
+      if (is_tunable(stage)) parts.push_back(stage);
     for (const std::optional<Stage> part : parts) {
       double most = 0;  // a busy machine hides it at times
       for (int i = 0; i < 10 && most < 1.3; ++i) most = std::max(most, slowdown(*built.value(), part));
