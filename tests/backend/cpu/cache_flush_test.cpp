@@ -7,45 +7,56 @@
 #include <chrono>
 #include <functional>
 #include <limits>
+#include <numeric>
+#include <random>
 #include <vector>
-
-#include "kernels/cpu/gemm.h"
 
 namespace moetune {
 namespace {
 
 using Bytes = std::span<const std::byte>;
 
-constexpr std::int64_t kBytes = 256 << 10;  // in the second-level cache when warm
-constexpr std::int64_t kPiece = 16 << 10;
+constexpr std::size_t kBytes = 256 << 10;  // in the second-level cache when warm
+constexpr std::size_t kPiece = 16 << 10, kLine = 64, kWords = kLine / sizeof(std::uint64_t);
 
-/// Read after prepare(), piece by piece: the fastest of 100, ns for each.
+/// Each line of a piece names another of the same piece, all of them in one cycle and in no order that a processor could
+/// guess: to follow it takes a cache's latency for each line. Read one after the other, lines in a third-level cache
+/// come nearly as fast as those of the second on an EPYC.
+Buffer<std::uint64_t> filled() {
+  Buffer<std::uint64_t> buffer(kBytes / sizeof(std::uint64_t));
+  std::fill(buffer.data(), buffer.data() + buffer.size(), 3u);
+  std::mt19937 random(1);
+  for (std::size_t piece = 0; piece < kBytes / kPiece; ++piece) {
+    std::uint64_t* const words = buffer.data() + piece * (kPiece / sizeof(std::uint64_t));
+    std::vector<std::uint64_t> order(kPiece / kLine);
+    std::iota(order.begin(), order.end(), 0);
+    std::shuffle(order.begin(), order.end(), random);
+    for (std::size_t i = 0; i < order.size(); ++i) words[order[i] * kWords] = order[(i + 1) % order.size()];
+  }
+  return buffer;
+}
+
+/// Followed after prepare(), piece by piece: the fastest of 100, ns for each.
 template <class Prepare>
 std::vector<double> fastest_reads(Bytes bytes, const Prepare& prepare) {
   using Clock = std::chrono::steady_clock;
   std::vector<double> fastest(bytes.size() / kPiece, std::numeric_limits<double>::infinity());
-  std::uint64_t sum = 0;
   for (int i = 0; i < 100; ++i) {
     prepare();
     for (std::size_t piece = 0; piece < fastest.size(); ++piece) {
+      const auto* words = reinterpret_cast<const std::uint64_t*>(bytes.data() + piece * kPiece);
       const auto start = Clock::now();
-      sum += cpu::stream_read(bytes.data() + piece * kPiece, kPiece);
+      std::uint64_t line = 0;
+      for (std::size_t n = 0; n < kPiece / kLine; ++n) line = words[line * kWords];
       fastest[piece] = std::min(fastest[piece], std::chrono::duration<double, std::nano>(Clock::now() - start).count());
+      EXPECT_EQ(line, 0u);  // where the cycle began
     }
   }
-  EXPECT_NE(sum, 0u);
   return fastest;
 }
 
-Buffer<std::uint64_t> filled() {
-  Buffer<std::uint64_t> buffer(kBytes / 8);
-  std::fill(buffer.data(), buffer.data() + buffer.size(), 3u);
-  buffer.data()[0] = 4;
-  return buffer;
-}
-
-/// How many times as long pieces take to read after the flush, least and most: 5 to 7 on a Xeon of 2023, 3 to 5 where a
-/// buffer was streamed, 1 where other memory was touched.
+/// How many times as long pieces take to follow after the flush, least and most: on an EPYC 7 to 17 from memory, 1.4 to
+/// 2.0 where a buffer was streamed and a third-level cache has them, 0.98 to 1.05 where other memory was touched.
 struct Slowdown {
   double least, most;
 };
@@ -71,7 +82,7 @@ TEST(CacheFlush, WhatIsTouchedComesFromMemoryAfterwards) {
   for (const int threads : {1, 3}) {
     ThreadPool pool(threads);
     CacheFlush flush(std::int64_t{4} << 20);
-    EXPECT_TRUE(is_so([&] { return slowdown(flush, pool, bytes, bytes).least > 1.5; })) << threads;
+    EXPECT_TRUE(is_so([&] { return slowdown(flush, pool, bytes, bytes).least > 2; })) << threads;
   }
 }
 
@@ -80,7 +91,7 @@ TEST(CacheFlush, SoItDoesWhereABufferIsStreamed) {
   const Bytes bytes = std::as_bytes(buffer.span());
   ThreadPool pool(1);
   CacheFlush flush(std::int64_t{4} << 20, false);  // past the second-level cache of any
-  EXPECT_TRUE(is_so([&] { return slowdown(flush, pool, bytes, bytes).least > 1.5; }));
+  EXPECT_TRUE(is_so([&] { return slowdown(flush, pool, bytes, bytes).least > 1.2; }));
 }
 
 TEST(CacheFlush, TheRestStaysWhereLinesAreEvicted) {
@@ -89,7 +100,7 @@ TEST(CacheFlush, TheRestStaysWhereLinesAreEvicted) {
   const Bytes read = std::as_bytes(buffer.span()), touched = std::as_bytes(other.span());
   ThreadPool pool(1);
   CacheFlush flush(std::int64_t{4} << 20);
-  EXPECT_TRUE(is_so([&] { return slowdown(flush, pool, touched, read).most < 1.5; }));
+  EXPECT_TRUE(is_so([&] { return slowdown(flush, pool, touched, read).most < 1.2; }));
 }
 
 TEST(CacheFlush, StreamsWhereThatIsLess) {
