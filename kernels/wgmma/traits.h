@@ -21,7 +21,7 @@ struct Config {
   bool dynamic;         ///< blocks take tiles from a common counter as they get done; else in a fixed order
   bool fuse_combine;    ///< final: tokens whose rows are all there are summed up in this kernel
   bool permute_tokens;  ///< first GEMM: tokens are boxes of a copy in expert order (moe_permute); else gathered by row
-  int split_k;          ///< parts of K that a tile's sum is divided into, where tiles are few
+  int split_k;          ///< parts of K that a tile's sum is divided into, where tiles are few; 0: stream-K
 };
 
 constexpr int kWarpgroup = 128;
@@ -93,9 +93,14 @@ constexpr int store_bytes_of_both(const Config& c) {
   return gate > final ? gate : final;
 }
 
-/// Bytes in which the parts of a tile's sum meet (kernels/wgmma/split.cuh).
+/// Bytes in which the parts of a tile's sum meet (kernels/wgmma/split.cuh), for each tile; stream-K: for each block.
 constexpr long long partial_bytes(const Config& c) {
-  return c.split_k > 1 ? 4ll * c.block_m * c.block_n * c.split_k : 0;
+  const int parts = c.split_k == 0 ? 2 : c.split_k;
+  return parts > 1 ? 4ll * c.block_m * c.block_n * parts : 0;
+}
+/// Counters for a tile; stream-K: for a block.
+constexpr int part_counters(const Config& c) {
+  return c.split_k == 0 ? 2 * c.num_consumers : c.num_consumers;
 }
 
 /// Columns of one instruction.
@@ -118,10 +123,10 @@ constexpr int launch_registers(const Config& c) {
   return most < 248 ? most : 248;
 }
 /// What the producers keep. Gathering rows takes registers, the more the more rows; boxes are copied by one thread.
-/// Summing up tokens or serving both GEMMs takes more.
+/// Summing up tokens, serving both GEMMs or finding out stream-K's fragments takes more.
 constexpr int producer_registers(const Config& c, Gemms gemms) {
   if (c.fuse_combine || gemms == Gemms::both) return 96;
-  if (gemms == Gemms::second || c.permute_tokens) return 40;
+  if (gemms == Gemms::second || c.permute_tokens) return c.split_k == 0 ? 56 : 40;
   return c.block_m > 160 ? 104 : 72;
 }
 /// What the consumers have when the producers have given up theirs.
@@ -131,12 +136,12 @@ constexpr int consumer_registers(const Config& c, Gemms gemms) {
   return most < 240 ? most : 240;
 }
 /// What a consumer needs besides its accumulators: with less most configs spill, over the search spaces; and what it
-/// takes where it is given more.
+/// takes where it is given more: 24 of it to add up parts of a sum.
 constexpr int other_registers(const Config& c) {
   return c.swap_ab ? 40 : 72;
 }
 constexpr int comfortable_registers(const Config& c) {
-  return c.swap_ab ? 40 + c.block_m / 8 : 72;
+  return (c.swap_ab ? 40 + c.block_m / 8 : 72) + (c.split_k != 1 ? 24 : 0);
 }
 /// Whether registers move from the producers to the consumers.
 constexpr bool moves_registers(const Config& c, Gemms gemms) {
@@ -153,7 +158,7 @@ constexpr const char* why_invalid(const Config& c, Gemms gemms) {
   if (c.num_consumers < 1 || c.num_consumers > 3) return "num_consumers is not from 1 to 3";
   if (c.cluster_m < 1 || c.cluster_m > 2) return "CLUSTER_SIZE_M is not 1 or 2";
   if (c.blocks_per_sm < 1 || c.blocks_per_sm > 8) return "blocks_per_sm is not from 1 to 8";
-  if (c.split_k < 1 || c.split_k > 16) return "SPLIT_K is not from 1 to 16";
+  if (c.split_k < 0 || c.split_k > 16) return "SPLIT_K is not from 0 to 16";
   if (c.block_n < 64 || c.block_n > 256 || c.block_n % 64 != 0)
     return "BLOCK_SIZE_N is not a multiple of 64 from 64 to 256";
   if (c.swap_ab) {
@@ -165,7 +170,7 @@ constexpr const char* why_invalid(const Config& c, Gemms gemms) {
       return "BLOCK_SIZE_M does not divide into 64 rows for each consumer, 256 at most";
   }
   if (c.evict_first && c.cluster_m > 1) return "evict_first does not go with clusters, whose copies carry no such hint";
-  if (c.split_k > 1 && c.fuse_combine) return "SPLIT_K does not go with fuse_combine";
+  if (c.split_k != 1 && c.fuse_combine) return "SPLIT_K does not go with fuse_combine";
   if (c.split_k > 1 && c.cluster_m > 1) return "SPLIT_K does not go with clusters";
   if (c.permute_tokens && c.block_m < 64) return "permute_tokens is for tiles of 64 tokens or more";
   if (c.permute_tokens && gemms == Gemms::second)
@@ -173,7 +178,7 @@ constexpr const char* why_invalid(const Config& c, Gemms gemms) {
   if (gemms == Gemms::both) {
     if (c.permute_tokens) return "one kernel of both GEMMs gathers its tokens: permute_tokens has to be 0";
     if (c.cluster_m > 1) return "one kernel of both GEMMs has no clusters: CLUSTER_SIZE_M has to be 1";
-    if (c.split_k > 1) return "one kernel of both GEMMs does not split K: SPLIT_K has to be 1";
+    if (c.split_k != 1) return "one kernel of both GEMMs does not split K: SPLIT_K has to be 1";
     if (c.dynamic) return "one kernel of both GEMMs has a fixed order: dynamic has to be 0";
     if (c.fuse_combine) return "one kernel of both GEMMs leaves the sum to moe_sum: fuse_combine has to be 0";
   }

@@ -40,9 +40,9 @@ struct KernelPlan {
   int columns = 0;               ///< output columns of a tile
   int group_m = 1;               ///< row tiles walked before the next column tile
   int cluster = 1;               ///< blocks that take one tile-table entry together
-  int split_k = 1;               ///< blocks that share a tile by dividing K
-  int part_counters = 0;         ///< split_k: counters of a tile
-  long long partial_bytes = 0;   ///< split_k: in which the parts of a tile's sum meet
+  int split_k = 1;               ///< blocks that share a tile by dividing K; 0: as stream-K cuts it
+  int part_counters = 0;         ///< split_k: counters of a tile; stream-K: of a block
+  long long partial_bytes = 0;   ///< split_k: in which the parts of a tile's sum meet; stream-K: for each block
   int blocks_per_sm = 0;         ///< persistent blocks, which walk the tiles; 0: a block for each tile
   bool row_order = false;        ///< second GEMM: writes rows in expert-sorted order, else by slot
   bool fuses_combine = false;    ///< second GEMM: sums over topk too, so that no moe_sum follows

@@ -62,11 +62,13 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
   const std::int64_t columns = wgmma::out_columns(c, epilogue_of(stage));
   const std::int64_t tiles =
       tile_bound(problem.slots(), problem.E, wgmma::table_block_m(c)) * ((shape.out_columns + columns - 1) / columns);
-  if (tiles * c.split_k > 0x3fffffffll)
-    return fmt::format("makes {} tiles, the kernel counts to 2^30", tiles * c.split_k);
-  if (const std::int64_t k_tiles = (shape.K + c.block_k - 1) / c.block_k; c.split_k > k_tiles)
-    return fmt::format("SPLIT_K is {} and K has {} blocks", c.split_k, k_tiles);
-  if (const std::int64_t bytes = tiles * wgmma::partial_bytes(c); bytes > kPartialBytes)
+  const std::int64_t k_tiles = (shape.K + c.block_k - 1) / c.block_k, blocks = device.multiprocessors * c.blocks_per_sm;
+  // Stream-K counts k tiles, of up to two waves of tiles.
+  if (const std::int64_t counted = c.split_k == 0 ? std::max(tiles, 2 * blocks * k_tiles) : tiles * c.split_k;
+      counted > 0x3fffffffll)
+    return fmt::format("makes {} tiles, the kernel counts to 2^30", counted);
+  if (c.split_k > k_tiles) return fmt::format("SPLIT_K is {} and K has {} blocks", c.split_k, k_tiles);
+  if (const std::int64_t bytes = (c.split_k == 0 ? blocks : tiles) * wgmma::partial_bytes(c); bytes > kPartialBytes)
     return fmt::format("SPLIT_K keeps {} bytes of parts, there are {}", bytes, kPartialBytes);
   return std::nullopt;
 }
@@ -115,7 +117,7 @@ KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem
                   .group_m = c.group_m,
                   .cluster = c.cluster_m,
                   .split_k = c.split_k,
-                  .part_counters = c.num_consumers,
+                  .part_counters = wgmma::part_counters(c),
                   .partial_bytes = wgmma::partial_bytes(c),
                   .blocks_per_sm = c.blocks_per_sm,
                   .row_order = true,

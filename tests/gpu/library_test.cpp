@@ -130,6 +130,8 @@ std::vector<PipelineConfig> pipelines() {
       config("wgmma", {64, 128, 64, 1, 4, 1, 1, 2, 0, 1, 1, 0, 1}));
   add(config("wgmma_swap_ab", {16, 64, 64, 1, 4, 1, 1, 2, 1, 1, 0, 0, 2}),
       config("wgmma_swap_ab", {32, 128, 64, 1, 4, 1, 1, 2, 0, 0, 0, 0, 2}));
+  add(config("wgmma", {64, 128, 64, 1, 3, 1, 1, 2, 0, 0, 0, 0, 0}),
+      config("wgmma_swap_ab", {32, 128, 64, 1, 4, 1, 1, 2, 0, 1, 0, 0, 0}));
   add(mma, config("wgmma_swap_ab", {8, 64, 128, 1, 5, 1, 1, 2, 1, 1, 1, 0, 1}));
   for (const StageConfig& both : {config("wgmma", {128, 128, 64, 1, 4, 2, 1, 1, 0, 0, 0, 0, 1}),
                                   config("wgmma_swap_ab", {32, 128, 64, 1, 4, 1, 1, 2, 0, 0, 0, 0, 1})})

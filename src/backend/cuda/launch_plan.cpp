@@ -162,9 +162,10 @@ CounterBytes LaunchPlan::counter_bytes(std::int64_t M) const {
   CounterBytes bytes;
   for (const Gemm& gemm : gemms_) {
     const std::int64_t rows = row_tiles(gemm.plan, M * problem_.topk), tiles = rows * column_tiles(gemm);
-    if (gemm.plan.split_k > 1) {
-      bytes.parts_done = std::max(bytes.parts_done, kInt * tiles * gemm.plan.part_counters);
-      bytes.partials = std::max<std::int64_t>(bytes.partials, tiles * gemm.plan.partial_bytes);
+    if (gemm.plan.split_k != 1) {
+      const std::int64_t of = gemm.plan.split_k == 0 ? blocks(gemm, M * problem_.topk) : tiles;
+      bytes.parts_done = std::max(bytes.parts_done, kInt * of * gemm.plan.part_counters);
+      bytes.partials = std::max<std::int64_t>(bytes.partials, of * gemm.plan.partial_bytes);
     }
     if (gemm.plan.fuses_combine) bytes.arrivals = kInt * M * column_tiles(gemm);
     if (gemm.plan.second.columns > 0) bytes.rows_done = kInt * rows;
@@ -174,7 +175,7 @@ CounterBytes LaunchPlan::counter_bytes(std::int64_t M) const {
 
 bool LaunchPlan::uses_counters() const {
   return std::any_of(gemms_.begin(), gemms_.end(), [](const Gemm& gemm) {
-    return gemm.plan.split_k > 1 || gemm.plan.fuses_combine || gemm.plan.second.columns > 0;
+    return gemm.plan.split_k != 1 || gemm.plan.fuses_combine || gemm.plan.second.columns > 0;
   });
 }
 
@@ -192,6 +193,14 @@ std::int64_t LaunchPlan::column_tiles(const Gemm& gemm) const {
   };
   if (gemm.stage != Stage::mlp) return tiles(gemm.stage, gemm.plan.columns);
   return tiles(Stage::gate, gemm.plan.columns) + tiles(Stage::final, gemm.plan.second.columns);
+}
+
+std::int64_t LaunchPlan::blocks(const Gemm& gemm, std::int64_t slots) const {
+  const KernelPlan& plan = gemm.plan;
+  const std::int64_t resident = gpu_.info().multiprocessors * plan.blocks_per_sm / plan.cluster * plan.cluster;
+  if (plan.split_k == 0) return resident;  // few tiles make work for all
+  const std::int64_t wanted = row_tiles(plan, slots) * column_tiles(gemm) * plan.cluster * plan.split_k;
+  return plan.blocks_per_sm > 0 ? std::min(wanted, resident) : wanted;
 }
 
 void LaunchPlan::visit_route(const Call& call) const {
@@ -318,12 +327,8 @@ void LaunchPlan::visit_permute(Stage stage, const Call& call) const {
 void LaunchPlan::visit_gemm(const Gemm& gemm, const Call& call) const {
   const KernelPlan& plan = gemm.plan;
   if (plan.permutes_tokens) visit_permute(gemm.stage, call);
-  std::int64_t blocks = row_tiles(plan, call.slots) * column_tiles(gemm) * plan.cluster * plan.split_k;
-  if (plan.blocks_per_sm > 0)
-    blocks =
-        std::min<std::int64_t>(blocks, gpu_.info().multiprocessors * plan.blocks_per_sm / plan.cluster * plan.cluster);
   Launch launch{.function = gemm.function,
-                .grid = static_cast<unsigned>(blocks),
+                .grid = static_cast<unsigned>(blocks(gemm, call.slots)),
                 .block = static_cast<unsigned>(plan.threads),
                 .shared_bytes = static_cast<unsigned>(gemm.shared_bytes),
                 .cluster = static_cast<unsigned>(plan.cluster),
