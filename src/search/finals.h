@@ -19,8 +19,9 @@ struct FinalsResult {
 inline constexpr double kFinalsShare = 0.4;
 
 /// Measures all finalists in common rounds, ranks them for each implementation, refills the inputs with `fresh` data,
-/// verifies winners, the fastest and defaults on it and measures these again under lasting load of their own, or as
-/// replays (TimingOptions::load), which decides. `seconds` is what all this may take, roughly.
+/// verifies winners, the fastest and defaults on it, at a power limit also others near them, and measures these again
+/// under lasting load of their own, or as replays (TimingOptions::load), which decides. `seconds` is what all this may
+/// take, roughly.
 FinalsResult run_finals(Workbench& bench, const std::vector<std::pair<Impl, std::vector<Finalist>>>& finalists,
                         const DataSpec& fresh, std::optional<double> seconds);
 

@@ -112,8 +112,7 @@ TEST(Finals, ReportLastingLoadAndBurstsBesideIt) {
 TEST(Finals, WhatDrawsLessPowerWinsUnderLastingLoad) {
   const PipelineConfig standard = merged(kA, kA), hungry = merged(kB, kB), frugal = merged(kB, kA);
   const std::vector<std::pair<Impl, std::vector<Finalist>>> finalists{
-      {Impl::merged,
-       {{.config = standard, .is_default = true}, {.config = hungry}, {.config = frugal}, {.config = merged(kA, kB)}}}};
+      {Impl::merged, {{.config = standard, .is_default = true}, {.config = hungry}, {.config = frugal}}}};
   const auto time_us = [](Stage stage, const StageConfig& config) -> std::optional<double> {
     return stage == Stage::gate || stage == Stage::final ? (config == kB ? 100.0 : 102.0) : 5.0;
   };
@@ -122,13 +121,39 @@ TEST(Finals, WhatDrawsLessPowerWinsUnderLastingLoad) {
   spec.power = [&](const PipelineConfig& config) { return config == hungry ? 1.5 : 1; };  // 8 % slower by itself
   const Held costly = finals_of(spec, finalists);
   ASSERT_EQ(costly.result.best.size(), 1u);
-  EXPECT_EQ(costly.result.best[0].config, standard) << "the fastest of the mix is the slowest by itself";
+  EXPECT_EQ(costly.result.best[0].config, frugal) << "the fastest of the mix is the slowest by itself";
 
   spec.power = [&](const PipelineConfig& config) { return config == standard ? 1.5 : 1; };
   const Held cheap = finals_of(spec, finalists);
   ASSERT_EQ(cheap.result.best.size(), 1u);
   EXPECT_EQ(cheap.result.best[0].config, hungry);
   EXPECT_EQ(cheap.result.best[0].choice->margin, kTieMargin);
+}
+
+// Neither the winner of the mix nor its fastest nor the default: the mix hides what it gains by itself.
+TEST(Finals, OthersNearTheFastestMeetItAtThePowerLimit) {
+  const PipelineConfig frugal = merged(kC, kC);
+  const std::vector<std::pair<Impl, std::vector<Finalist>>> finalists{
+      {Impl::merged,
+       {{.config = merged(kA, kA), .is_default = true}, {.config = merged(kB, kB)}, {.config = frugal}}}};
+  double behind = 1.03;
+  FakeSpec spec{.time_us = [&](Stage stage, const StageConfig& config) -> std::optional<double> {
+                  if (stage != Stage::gate && stage != Stage::final) return 5.0;
+                  return config == kB ? 100.0 : config == kC ? behind * 100.0 : 110.0;
+                },
+                .throttle = 0.3,
+                .settle_s = 0.2};
+  spec.power = [&](const PipelineConfig& config) { return config == frugal ? 0.5 : 1; };  // 11 % faster by itself
+  for (const std::optional<double> seconds : {std::optional<double>{}, std::optional<double>{8.0}}) {
+    EXPECT_EQ(finals_of(spec, finalists, seconds).result.best.at(0).config, frugal);
+    EXPECT_EQ(finals_of(spec, finalists, seconds).result.best.at(0).data.seed, 1234u);
+  }
+  // Without time for it, too far behind, or without a limit that hides anything, it does not take part.
+  EXPECT_EQ(finals_of(spec, finalists, 0.5).result.best.at(0).config, merged(kB, kB));
+  behind = 1.09;
+  EXPECT_EQ(finals_of(spec, finalists).result.best.at(0).config, merged(kB, kB));
+  behind = 1.03, spec.throttle = 0, spec.settle_s = 0;
+  EXPECT_EQ(finals_of(spec, finalists).result.best.at(0).config, merged(kB, kB));
 }
 
 // What the finals' rounds cannot tell from the default may lead it by far under lasting load.
