@@ -236,7 +236,8 @@ std::vector<Config> swap_ab_first_configs(Stage stage, const Problem& problem, c
       all = {{160, 256, 64, 8, 4, 2, 1, 1, 0, 1, 1},
              {160, 256, 64, 8, 4, 2, 2, 1, 0, 1, 1},
              {160, 256, 64, 8, 4, 2, 1, 1, 0, 0, 1},
-             {192, 256, 64, 8, 3, 2, 1, 1, 0, 1, 1}};  // of few registers for copying: the gather leaves it too few
+             {192, 256, 64, 8, 3, 2, 1, 1, 0, 1, 1},  // of few registers for copying: the gather leaves it too few
+             {192, 192, 64, 8, 4, 3, 1, 1, 0, 1, 1}};
     if (rows > 700) all.push_back({128, 256, 64, 8, 4, 2, 2, 1, 0, 1});
     for (const Guess& guess : {Guess{160, 256, 64, 8, 4, 2},
                                {160, 256, 64, 8, 4, 2, 1, 1, 0, 1},
@@ -248,6 +249,7 @@ std::vector<Config> swap_ab_first_configs(Stage stage, const Problem& problem, c
                                {128, 256, 64, 8, 4, 2},
                                {128, 256, 64, 8, 4, 2, 2, 1, 0, 1},
                                {192, 256, 64, 8, 3, 2, 1, 1, 0, 1},
+                               {192, 192, 64, 8, 4, 3, 1, 1, 0, 1},
                                {160, 256, 64, 8, 3, 2, 1, 1, 0, 1},
                                {192, 128, 64, 8, 5, 2, 1, 1, 0, 1}})
       all.push_back(guess);
