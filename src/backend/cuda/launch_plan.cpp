@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <atomic>
-#include <memory>
 
+#include "backend/cuda/tensor_maps.h"
 #include "kernel/engine.h"
 #include "kernel/grouped_gemm.h"
 
@@ -35,42 +33,6 @@ constexpr int most_route_warps(std::int64_t experts) {
 
 constexpr int align_shared_bytes(int warps, std::int64_t experts) {
   return static_cast<int>(4 * ((warps + 2) * experts + 3 * (experts + 1)));
-}
-
-/// Tensor maps that a thread has described before. Describing one is a call to the driver, up to five for each call of
-/// a pipeline, most of which meets weights that it has met before.
-class TensorMaps {
- public:
-  /// The map with this key (which stands for all but address and rows); `describe` makes it.
-  template <class Describe>
-  const TensorMap& at(std::uint64_t key, DevicePointer address, std::int64_t rows, const Describe& describe) {
-    const std::uint64_t mixed = (key * 0x9e3779b97f4a7c15ull) ^ (address >> 8) * 0xbf58476d1ce4e5b9ull ^
-                                static_cast<std::uint64_t>(rows) * 0x94d049bb133111ebull;
-    Entry& entry = entries_[(mixed ^ mixed >> 29) % entries_.size()];
-    if (entry.key != key || entry.address != address || entry.rows != rows)
-      entry = {.map = describe(), .key = key, .address = address, .rows = rows};
-    return entry.map;
-  }
-
- private:
-  struct Entry {
-    TensorMap map;
-    std::uint64_t key = 0;  ///< of none
-    DevicePointer address = 0;
-    std::int64_t rows = 0;
-  };
-  std::array<Entry, 1024> entries_;
-};
-
-TensorMaps& tensor_maps_of_thread() {
-  thread_local const std::unique_ptr<TensorMaps> maps = std::make_unique<TensorMaps>();
-  return *maps;
-}
-
-/// Keys for the maps of a GEMM: weights, tokens, output.
-std::uint64_t new_map_keys() {
-  static std::atomic<std::uint64_t> next{1};
-  return next.fetch_add(3);
 }
 
 }  // namespace
