@@ -20,7 +20,8 @@ struct StreamK {
   int tiles, k_tiles, blocks;
 
   /// Of all `tiles`, the first ones that are shared out; the others make full waves. A wave more than has to be, so
-  /// that a range is one tile long or longer, and no tile is cut more than once; where there are more tiles than blocks.
+  /// that a range is one tile long or longer, and no tile is cut more than once; where there are more tiles than
+  /// blocks.
   static constexpr MOETUNE_HOST_DEVICE int shared_tiles(int tiles, int blocks) {
     const int rest = tiles % blocks;
     return rest == 0 ? 0 : tiles < blocks ? rest : blocks + rest;

@@ -15,8 +15,8 @@ constexpr double kLastShare = 0.8;    // of what is left after the rounds of all
 constexpr double kStagesShare = 0.5;  // of what is left then
 constexpr double kBurstShare = 0.9;   // of the same: stages alone take little
 constexpr double kOwnClock = 0.1;     // seconds of a visit in which a GPU mostly gets to what the pipeline itself draws
-// Times what the mix may hide of the fastest by itself: of 32 rows at the power limit of an H200 one that was 0.2 to 6.6 %
-// behind in the mix was ahead by itself in 10.
+// Times what the mix may hide of the fastest by itself: of 32 rows at the power limit of an H200 one that was 0.2
+// to 6.6 % behind in the mix was ahead by itself in 10.
 constexpr double kHidden = 1.06;
 
 /// A finalist that was built and verified.

@@ -134,8 +134,7 @@ TEST(Finals, WhatDrawsLessPowerWinsUnderLastingLoad) {
 TEST(Finals, OthersNearTheFastestMeetItAtThePowerLimit) {
   const PipelineConfig frugal = merged(kC, kC);
   const std::vector<std::pair<Impl, std::vector<Finalist>>> finalists{
-      {Impl::merged,
-       {{.config = merged(kA, kA), .is_default = true}, {.config = merged(kB, kB)}, {.config = frugal}}}};
+      {Impl::merged, {{.config = merged(kA, kA), .is_default = true}, {.config = merged(kB, kB)}, {.config = frugal}}}};
   double behind = 1.03;
   FakeSpec spec{.time_us = [&](Stage stage, const StageConfig& config) -> std::optional<double> {
                   if (stage != Stage::gate && stage != Stage::final) return 5.0;

@@ -19,9 +19,9 @@ using Bytes = std::span<const std::byte>;
 constexpr std::size_t kBytes = 256 << 10;  // in the second-level cache when warm
 constexpr std::size_t kPiece = 16 << 10, kLine = 64, kWords = kLine / sizeof(std::uint64_t);
 
-/// Each line of a piece names another of the same piece, all of them in one cycle and in no order that a processor could
-/// guess: to follow it takes a cache's latency for each line. Read one after the other, lines in a third-level cache
-/// come nearly as fast as those of the second on an EPYC.
+/// Each line of a piece names another of the same piece, all of them in one cycle and in no order that a processor
+/// could guess: to follow it takes a cache's latency for each line. Read one after the other, lines in a third-level
+/// cache come nearly as fast as those of the second on an EPYC.
 Buffer<std::uint64_t> filled() {
   Buffer<std::uint64_t> buffer(kBytes / sizeof(std::uint64_t));
   std::fill(buffer.data(), buffer.data() + buffer.size(), 3u);
