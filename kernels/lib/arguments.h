@@ -71,7 +71,8 @@ struct GemmArguments {
   int combined_pitch;             ///< elements from one row of `combined` to the next, a multiple of 8
   const int* slot_rows;           ///< fused combine: [slots]: slot -> row, -1: none; null where rows are slots
   const int* row_count;           ///< fused combine: [1]: rows in all; null where rows are slots
-  int* arrivals;                  ///< fused combine: [M, column tiles] zeros, which a kernel leaves as zeros
+  int* arrivals;                  ///< fused combine: [M, column tiles] zeros, which a kernel leaves as zeros; in bands:
+                                  ///< [bands + 1]
   int* rows_done;                 ///< a kernel of both GEMMs: [row tiles] zeros, which it leaves as zeros
   int rows_expected;              ///< its count for a row tile that the first GEMM is done with
   const int* topk_ids;  ///< [slots]: the experts, where tiles is null; slots whose expert is not here have no row
@@ -127,9 +128,10 @@ struct ActivateArguments {
 };
 
 /// out [tokens, columns] = sum over topk of in [tokens, topk, columns], in ascending order, without the slots whose
-/// expert is not here.
+/// expert is not here. Both may be the last columns of longer rows.
 struct CombineArguments {
   const unsigned short* in;
+  int in_pitch;          ///< elements from one row of `in` to the next, a multiple of 8
   const int* slot_rows;  ///< [tokens·topk]: slot -> row, -1: none; null where no routing has run: topk_ids tell
   const int* topk_ids;   ///< [tokens·topk]
   ExpertMap map;         ///< of the experts in topk_ids

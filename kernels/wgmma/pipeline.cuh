@@ -50,8 +50,8 @@ struct Stages {
     }
     for (int slot = 0; slot < kTileSlots; slot++) {
       ptx::mbarrier_init(slot_full(slot), 1);
-      const int readers = 4 * kConsumers + (gathers ? 4 : 1) + kCombiners;  // warps
-      ptx::mbarrier_init(slot_empty(slot), readers * kCluster);             // all at the first block's
+      const int readers = 4 * kConsumers + (gathers ? 4 : 1) + (kBands == 1 ? kCombiners : 0);  // warps
+      ptx::mbarrier_init(slot_empty(slot), readers * kCluster);  // all at the first block's
     }
     for (int consumer = 0; consumer < kConsumers; consumer++) ptx::store_shared(stored(consumer), 0);
     ptx::mbarrier_init_fence();
@@ -171,7 +171,7 @@ class Walk {
   };
 
   /// Goes on to the next item; false where there is none left. Stream-K: a block's range comes before its whole tiles,
-  /// so that few have to wait for the sums of others at the end.
+  /// which even out what the ranges' ends cost some blocks more than others.
   __device__ __forceinline__ bool ask(Next& next) {
     if constexpr (kStreams) {
       next.unit = -1;
@@ -201,8 +201,15 @@ class Walk {
     if constexpr (kStreams)
       if (next.unit >= 0) return work_at<G>(args_, entry, shared().fragment_at(block_, next.unit), column_tiles_);
     Fragment fragment = fragment_of(next.item, k_tiles_);
-    fragment.tile += shared_tiles_;
-    return work_at<G>(args_, entry, fragment, column_tiles_);
+    const BandTile in_band = find(fragment.tile + shared_tiles_);
+    fragment.tile = in_band.index;
+    Work work = work_at<G>(args_, entry, fragment, in_band.column_tiles);
+    if constexpr (kBands > 1) {
+      work.tile.column += in_band.band * bands().width() * G::kOutColumns;
+      // Nobody waits for the last one, and nobody would set its counter back.
+      if (in_band.band + 1 < bands().count()) work.tile.band = in_band.band;
+    }
+    return work;
   }
 
  private:
@@ -210,10 +217,19 @@ class Walk {
     return {.tiles = shared_tiles_, .k_tiles = k_tiles_, .blocks = static_cast<int>(gridDim.x) / kCluster};
   }
 
+  /// Without bands there is one of all columns.
+  __device__ __forceinline__ BandTile find(int tile) const {
+    if constexpr (kBands == 1) return {.index = tile, .column_tiles = column_tiles_, .band = 0};
+    return band_tile(bands(), tile, max(items_ / column_tiles_, 1));
+  }
+  __device__ __forceinline__ Bands bands() const { return {.column_tiles = column_tiles_, .most = kBands}; }
+
   /// What this lane keeps of a tile's entry. Asked for before it is known whether the tile exists: a kernel's first
   /// entry and their count arrive together.
   __device__ __forceinline__ int word_of(int tile) const {
-    const int row_tile = min(tile / column_tiles_, args_.tile_bound - 1);
+    // Past the last band there are no columns to divide by.
+    const BandTile in_band = find(kBands == 1 ? tile : max(min(tile, items_ - 1), 0));
+    const int row_tile = min(in_band.index / in_band.column_tiles, args_.tile_bound - 1);
     return kTokenTiles ? args_.topk_ids[row_tile]
                        : reinterpret_cast<const int*>(args_.tiles + row_tile)[threadIdx.x % 4];
   }

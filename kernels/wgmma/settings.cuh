@@ -44,12 +44,14 @@ constexpr bool kDivides = kStreams || kSplit > 1;
 /// …, so that both halves of a column are rows of one thread's accumulators. Else all gate rows, then all up rows.
 constexpr bool kInterleaved = kSwapped;
 
-/// Warps of the producers' warpgroup that have nothing to copy sum up tokens (kernels/wgmma/combine.cuh).
-constexpr bool kFusesCombine = kConfig.fuse_combine;
+/// Warps of the producers' warpgroup that have nothing to copy sum up tokens, as they are complete
+/// (kernels/wgmma/combine.cuh) or in bands of columns (kernels/wgmma/band_combine.cuh).
+constexpr bool kFusesCombine = kConfig.fuse_combine != 0;
 constexpr int kCombiners = kFusesCombine ? 3 : 0;
 
-/// With a tile for each slot there are hardly more tiles than blocks.
+/// With a tile for each slot there are hardly more tiles than blocks, and few tokens.
 constexpr bool kDynamic = kConfig.dynamic && !kTokenTiles;
+constexpr int kBands = kTokenTiles || !kFusesCombine ? 1 : kConfig.fuse_combine;
 
 /// How the GEMMs of a kernel follow each other.
 enum class Place { alone, first_of_two, second_of_two };
@@ -61,7 +63,8 @@ struct Gemm : GemmSettings<Kind, HasBias> {
   /// The first GEMM's tokens lie scattered and are gathered by a warpgroup, unless a kernel before has put them in
   /// order; the second's are boxes of a tensor, but that in a kernel of both the same warpgroup goes on gathering.
   static constexpr bool kGathers = Where != Place::alone || (Kind != Epilogue::final && !kConfig.permute_tokens);
-  /// Whether its first weights may be asked for before slots are grouped. Stream-K's first tile takes all tiles' number.
+  /// Whether its first weights may be asked for before slots are grouped. Stream-K's first tile takes all tiles'
+  /// number.
   static constexpr bool kStartsEarly = kGathers && Where == Place::alone && !kTokenTiles && !kStreams;
   /// Rows that are done are handed over from one to the other through GemmArguments::rows_done.
   static constexpr bool kHandsOver = Where == Place::first_of_two, kTakesOver = Where == Place::second_of_two;

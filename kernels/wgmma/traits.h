@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/lib/types.h"
+#include "kernels/wgmma/bands.h"
 
 namespace moetune::wgmma {
 
@@ -19,7 +20,8 @@ struct Config {
   int blocks_per_sm;    ///< resident blocks that registers are divided for
   bool evict_first;     ///< weights leave the L2 first
   bool dynamic;         ///< blocks take tiles from a common counter as they get done; else in a fixed order
-  bool fuse_combine;    ///< final: tokens whose rows are all there are summed up in this kernel
+  int fuse_combine;     ///< final: 1: tokens whose rows are all there are summed up in this kernel; n > 1: columns
+                        ///< come in n bands, and this kernel sums up all but the last
   bool permute_tokens;  ///< first GEMM: tokens are boxes of a copy in expert order (moe_permute); else gathered by row
   int split_k;          ///< parts of K that a tile's sum is divided into, where tiles are few; 0: stream-K
 };
@@ -125,7 +127,8 @@ constexpr int launch_registers(const Config& c) {
 /// What the producers keep. Gathering rows takes registers, the more the more rows; boxes are copied by one thread.
 /// Summing up tokens, serving both GEMMs or finding out stream-K's fragments takes more.
 constexpr int producer_registers(const Config& c, Gemms gemms) {
-  if (c.fuse_combine || gemms == Gemms::both) return 96;
+  if (c.fuse_combine > 1) return 72;
+  if (c.fuse_combine != 0 || gemms == Gemms::both) return 96;
   if (gemms == Gemms::second || c.permute_tokens) return c.split_k == 0 ? 56 : 40;
   return c.block_m > 160 ? 104 : 72;
 }
@@ -170,7 +173,10 @@ constexpr const char* why_invalid(const Config& c, Gemms gemms) {
       return "BLOCK_SIZE_M does not divide into 64 rows for each consumer, 256 at most";
   }
   if (c.evict_first && c.cluster_m > 1) return "evict_first does not go with clusters, whose copies carry no such hint";
-  if (c.split_k != 1 && c.fuse_combine) return "SPLIT_K does not go with fuse_combine";
+  if (c.fuse_combine < 0 || c.fuse_combine > kMostBands) return "fuse_combine is not from 0 to 16";
+  // Who waits for a band must not keep its tiles.
+  if (c.fuse_combine > 1 && !c.dynamic) return "fuse_combine in bands takes tiles as they come: dynamic has to be 1";
+  if (c.split_k != 1 && c.fuse_combine != 0) return "SPLIT_K does not go with fuse_combine";
   if (c.split_k > 1 && c.cluster_m > 1) return "SPLIT_K does not go with clusters";
   if (c.permute_tokens && c.block_m < 64) return "permute_tokens is for tiles of 64 tokens or more";
   if (c.permute_tokens && gemms == Gemms::second)
@@ -180,7 +186,7 @@ constexpr const char* why_invalid(const Config& c, Gemms gemms) {
     if (c.cluster_m > 1) return "one kernel of both GEMMs has no clusters: CLUSTER_SIZE_M has to be 1";
     if (c.split_k != 1) return "one kernel of both GEMMs does not split K: SPLIT_K has to be 1";
     if (c.dynamic) return "one kernel of both GEMMs has a fixed order: dynamic has to be 0";
-    if (c.fuse_combine) return "one kernel of both GEMMs leaves the sum to moe_sum: fuse_combine has to be 0";
+    if (c.fuse_combine != 0) return "one kernel of both GEMMs leaves the sum to moe_sum: fuse_combine has to be 0";
   }
   if (launch_registers(c) < 64) return "blocks_per_sm leaves a thread fewer than 64 registers";
   const int most = moves_registers(c, gemms) ? consumer_registers(c, gemms) : launch_registers(c);

@@ -45,7 +45,8 @@ struct KernelPlan {
   long long partial_bytes = 0;   ///< split_k: in which the parts of a tile's sum meet; stream-K: for each block
   int blocks_per_sm = 0;         ///< persistent blocks, which walk the tiles; 0: a block for each tile
   bool row_order = false;        ///< second GEMM: writes rows in expert-sorted order, else by slot
-  bool fuses_combine = false;    ///< second GEMM: sums over topk too, so that no moe_sum follows
+  int fused_bands = 0;           ///< second GEMM: it sums over topk too: 1: all columns, so that no moe_sum follows; n > 1:
+                                 ///< all but the last of n bands
   bool permutes_tokens = false;  ///< first GEMM: takes them in row order, so that moe_permute comes before
   SecondGemm second{};           ///< the kernel takes BothGemmsArguments
   TensorBoxes boxes{};           ///< depth 0: the kernel takes GemmArguments, else TensorGemmArguments

@@ -36,7 +36,7 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
                                        const DeviceInfo& device) {
   constexpr std::string_view kName = SwapAb ? "wgmma_swap_ab" : "wgmma";
   if (const auto reason = why_parameters_differ(kName, kParameters, config)) return reason;
-  for (const char* flag : {"evict_first", "dynamic", "fuse_combine", "permute_tokens"})
+  for (const char* flag : {"evict_first", "dynamic", "permute_tokens"})
     if (config.at(flag) < 0 || config.at(flag) > 1) return fmt::format("{} is not 0 or 1", flag);
   const wgmma::Config c = wgmma_kernel_config(config, SwapAb);
   const bool both = stage == Stage::mlp;
@@ -47,7 +47,7 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
       if (const auto reason = why_invalid<SwapAb>(config, each, problem, device)) return reason;
     return why_too_large(c, wgmma::smem_bytes(c, wgmma::store_bytes_of_both(c)), device);
   }
-  if (c.fuse_combine && stage != Stage::final) return "fuse_combine is for the second GEMM";
+  if (c.fuse_combine != 0 && stage != Stage::final) return "fuse_combine is for the second GEMM";
   if (!runs_on(wgmma_engine(), device))
     return fmt::format("the {} engine needs an NVIDIA GPU of compute capability 9.0", kName);
   if (const auto reason = why_too_large(c, wgmma::smem_bytes(c, epilogue_of(stage)), device)) return reason;
@@ -121,7 +121,7 @@ KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem
                   .partial_bytes = wgmma::partial_bytes(c),
                   .blocks_per_sm = c.blocks_per_sm,
                   .row_order = true,
-                  .fuses_combine = c.fuse_combine,
+                  .fused_bands = token_tiles ? std::min(c.fuse_combine, 1) : c.fuse_combine,
                   .permutes_tokens = c.permute_tokens,
                   .boxes = tensor_boxes(c, epilogue_of(stage))};
   for (std::string define :
@@ -130,8 +130,8 @@ KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem
         fmt::format("NUM_STAGES={}", c.num_stages), fmt::format("NUM_CONSUMERS={}", c.num_consumers),
         fmt::format("CLUSTER_SIZE_M={}", c.cluster_m), fmt::format("BLOCKS_PER_SM={}", c.blocks_per_sm),
         fmt::format("EVICT_FIRST={}", c.evict_first ? 1 : 0), fmt::format("DYNAMIC={}", c.dynamic ? 1 : 0),
-        fmt::format("FUSE_COMBINE={}", c.fuse_combine ? 1 : 0),
-        fmt::format("PERMUTE_TOKENS={}", c.permute_tokens ? 1 : 0), fmt::format("SPLIT_K={}", c.split_k)})
+        fmt::format("FUSE_COMBINE={}", c.fuse_combine), fmt::format("PERMUTE_TOKENS={}", c.permute_tokens ? 1 : 0),
+        fmt::format("SPLIT_K={}", c.split_k)})
     plan.source.defines.push_back(std::move(define));
   return plan;
 }
@@ -272,7 +272,7 @@ wgmma::Config wgmma_kernel_config(const Config& config, bool swap_ab) {
           .blocks_per_sm = config.at("blocks_per_sm"),
           .evict_first = config.at("evict_first") != 0,
           .dynamic = config.at("dynamic") != 0,
-          .fuse_combine = config.at("fuse_combine") != 0,
+          .fuse_combine = config.at("fuse_combine"),
           .permute_tokens = config.at("permute_tokens") != 0,
           .split_k = config.at("SPLIT_K")};
 }

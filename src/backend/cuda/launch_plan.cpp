@@ -7,6 +7,7 @@
 #include "backend/cuda/tensor_maps.h"
 #include "kernel/engine.h"
 #include "kernel/grouped_gemm.h"
+#include "kernels/wgmma/bands.h"
 
 namespace moetune::cuda {
 namespace {
@@ -88,7 +89,7 @@ LaunchPlan::LaunchPlan(Gpu& gpu, const Problem& problem, const PipelineConfig& c
   }
   if (permutes_tokens()) permute_ = gpu.load(elementwise_source(problem), "moe_permute");
   if (impl_ == Impl::three_kernel) activate_ = gpu.load(elementwise_source(problem), "activate_and_mul");
-  if (!gemms_.back().plan.fuses_combine) {
+  if (gemms_.back().plan.fused_bands != 1) {
     const bool in_row_order = !token_tiles_ && gemms_.back().plan.row_order;
     sum_ = gpu.load(elementwise_source(problem), in_row_order ? "moe_sum" : "moe_sum_of_slots");
     sum_of_mapped_ = in_row_order ? sum_ : gpu.load(elementwise_source(problem), "moe_sum_of_mapped_slots");
@@ -129,7 +130,8 @@ CounterBytes LaunchPlan::counter_bytes(std::int64_t M) const {
       bytes.parts_done = std::max(bytes.parts_done, kInt * of * gemm.plan.part_counters);
       bytes.partials = std::max<std::int64_t>(bytes.partials, of * gemm.plan.partial_bytes);
     }
-    if (gemm.plan.fuses_combine) bytes.arrivals = kInt * M * column_tiles(gemm);
+    if (const int bands = gemm.plan.fused_bands; bands > 0)
+      bytes.arrivals = kInt * (bands > 1 ? bands + 1 : M * column_tiles(gemm));
     if (gemm.plan.second.columns > 0) bytes.rows_done = kInt * rows;
   }
   return bytes;
@@ -137,7 +139,7 @@ CounterBytes LaunchPlan::counter_bytes(std::int64_t M) const {
 
 bool LaunchPlan::uses_counters() const {
   return std::any_of(gemms_.begin(), gemms_.end(), [](const Gemm& gemm) {
-    return gemm.plan.split_k != 1 || gemm.plan.fuses_combine || gemm.plan.second.columns > 0;
+    return gemm.plan.split_k != 1 || gemm.plan.fused_bands > 0 || gemm.plan.second.columns > 0;
   });
 }
 
@@ -386,22 +388,27 @@ void LaunchPlan::visit_activate(const Call& call) const {
 }
 
 void LaunchPlan::visit_combine(const Call& call) const {
+  // What the GEMM before has not summed up.
+  const Gemm& final = gemms_.back();
+  const wgmma::Bands bands{.column_tiles = static_cast<int>(column_tiles(final)), .most = final.plan.fused_bands};
+  const std::int64_t first = bands.most > 1 ? std::int64_t{bands.last()} * final.plan.columns : 0;
   // Few tokens: small blocks, so that the loads are spread over many SMs.
-  const std::int64_t pieces = call.M * problem_.N2 / 8;
+  const std::int64_t pieces = call.M * (problem_.N2 - first) / 8;
   const unsigned threads = pieces < 64 * 1024 ? 64 : kElementwiseThreads;
   Launch launch{.function = call.at.expert_map == 0 ? sum_ : sum_of_mapped_,
                 .grid = blocks_for(pieces, threads),
                 .block = threads,
                 .overlaps_predecessor = true};
-  launch.set_arguments(CombineArguments{.in = as<const unsigned short>(call.at.cache3),
+  launch.set_arguments(CombineArguments{.in = as<const unsigned short>(call.at.cache3) + first,
+                                        .in_pitch = static_cast<int>(problem_.N2),
                                         .slot_rows = token_tiles_ ? nullptr : as<const int>(call.at.slot_rows),
                                         .topk_ids = as<const int>(call.at.topk_ids),
                                         .map = expert_map(call.at),
-                                        .out = as<unsigned short>(call.at.out),
+                                        .out = as<unsigned short>(call.at.out) + first,
                                         .out_pitch = out_pitch(call.at),
                                         .tokens = call.M,
                                         .topk = static_cast<int>(problem_.topk),
-                                        .columns = static_cast<int>(problem_.N2)});
+                                        .columns = static_cast<int>(problem_.N2 - first)});
   call.launch(Stage::combine, launch);
 }
 
