@@ -111,9 +111,10 @@ class Estimator {
     const double steady = std::max(compute_us, memory_us) + 0.3 * std::min(compute_us, memory_us);
     const double filled = std::min(prior.tail, 1 + 0.5 / std::max(waves, 1.0) + std::max(0.0, 1 / waves - 1));
     prior.us = steady * (streams ? 1 : waves < 1 ? std::min(1 / waves, 4.0) : filled) + each_us;
-    // A part of a sum for each block, written and read in the L2; the memory's pace is half of the L2's.
+    // One of a block's two places for parts of a sum, written to the L2 and read from it.
     if (streams)
-      prior.us += multiprocessors * static_cast<double>(plan.partial_bytes) / 2 / (1e-6 * ceilings_.read_bytes_per_s);
+      prior.us += multiprocessors * plan.blocks_per_sm * static_cast<double>(plan.partial_bytes) /
+                  (1e-6 * ceilings_.read_bytes_per_s * kL2Speed);
     if (plan.permutes_tokens)
       prior.us += kElementBytes * (slots + static_cast<double>(space_.problem.M)) * static_cast<double>(first_.K) /
                   (1e-6 * ceilings_.read_bytes_per_s);
