@@ -65,8 +65,9 @@ struct GemmArguments {
   const int* tile_count;          ///< [1]
   int tile_bound;                 ///< entries that `tiles` has room for
   int* progress;                  ///< [2] zeros, which a kernel leaves as zeros: tiles handed out, blocks that are done
-  float* partials;                ///< SPLIT_K: [tiles, parts, elements of a tile]
-  int* parts_done;                ///< SPLIT_K: [tiles, consumers] zeros, which a kernel leaves as zeros
+  float* partials;                ///< SPLIT_K: [tiles, parts, elements of a tile]; stream-K: [blocks, 2, elements]
+  int* parts_done;                ///< SPLIT_K: [tiles, consumers] zeros, which a kernel leaves as zeros; stream-K: of each
+                                  ///< of a cluster's blocks, for the tiles that are shared out
   unsigned short* combined;       ///< fused combine: [M, out_columns]
   int combined_pitch;             ///< elements from one row of `combined` to the next, a multiple of 8
   const int* slot_rows;           ///< fused combine: [slots]: slot -> row, -1: none; null where rows are slots
