@@ -83,8 +83,10 @@ class Workload {
 
 /// At what clock a device runs, and why not at a higher one.
 struct ClockState {
+  static constexpr const char* kPowerLimit = "power limit";
+
   double sm_mhz = 0;                   ///< of a GPU's multiprocessors; 0 where it is not known
-  std::vector<std::string> slowed_by;  ///< "power limit", "temperature", …
+  std::vector<std::string> slowed_by;  ///< kPowerLimit, "temperature", …
 
   bool operator==(const ClockState&) const = default;
 };

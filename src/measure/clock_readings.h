@@ -24,7 +24,7 @@ class ClockReadings {
   /// pipelines on an H200 that draw 1400 of its 1980 MHz, some had 4 visits and others 22 in the same time.
   bool is_slow(const ClockState& state) const {
     constexpr double kSlow = 0.75;
-    if (state.slowed_by == std::vector<std::string>{"power limit"}) return false;
+    if (state.slowed_by == std::vector<std::string>{ClockState::kPowerLimit}) return false;
     return !sm_mhz_.empty() && state.sm_mhz > 0 &&
            state.sm_mhz < kSlow * *std::max_element(sm_mhz_.begin(), sm_mhz_.end());
   }

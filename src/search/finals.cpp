@@ -219,7 +219,7 @@ class Finals {
     const Summary& time = entry.measured->time;
     if (bench_.settle_seconds() == 0) return false;
     return time.sm_clock_mhz == 0 ||
-           std::find(time.slowed_by.begin(), time.slowed_by.end(), "power limit") != time.slowed_by.end();
+           std::find(time.slowed_by.begin(), time.slowed_by.end(), ClockState::kPowerLimit) != time.slowed_by.end();
   }
 
   /// Who can take part in the least last rounds, of each of so many implementations. One place more is the default's.

@@ -144,8 +144,9 @@ TEST(Finals, OthersNearTheFastestMeetItAtThePowerLimit) {
                 .settle_s = 0.2};
   spec.power = [&](const PipelineConfig& config) { return config == frugal ? 0.5 : 1; };  // 11 % faster by itself
   for (const std::optional<double> seconds : {std::optional<double>{}, std::optional<double>{8.0}}) {
-    EXPECT_EQ(finals_of(spec, finalists, seconds).result.best.at(0).config, frugal);
-    EXPECT_EQ(finals_of(spec, finalists, seconds).result.best.at(0).data.seed, 1234u);
+    const Held run = finals_of(spec, finalists, seconds);
+    EXPECT_EQ(run.result.best.at(0).config, frugal);
+    EXPECT_EQ(run.result.best.at(0).data.seed, 1234u);
   }
   // Without time for it, too far behind, or without a limit that hides anything, it does not take part.
   EXPECT_EQ(finals_of(spec, finalists, 0.5).result.best.at(0).config, merged(kB, kB));

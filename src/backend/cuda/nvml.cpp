@@ -11,8 +11,8 @@ constexpr int kMultiprocessorClock = 1;  // NVML_CLOCK_SM
 
 /// nvmlClocksEventReason…: those that take away clock which the load would use. Idling and set clocks do not.
 constexpr std::pair<unsigned long long, const char*> kReasons[] = {
-    {0x04, "power limit"}, {0x08, "hardware slowdown"},    {0x10, "sync boost"},
-    {0x20, "temperature"}, {0x40, "hardware temperature"}, {0x80, "power brake"}};
+    {0x04, ClockState::kPowerLimit}, {0x08, "hardware slowdown"},    {0x10, "sync boost"},
+    {0x20, "temperature"},           {0x40, "hardware temperature"}, {0x80, "power brake"}};
 
 template <class Function>
 Function find(const SharedLibrary& library, const char* symbol) {
