@@ -101,7 +101,7 @@ __device__ __forceinline__ void sum_over_topk(const CombineArguments& args) {
       addends[s] = make_uint4(0, 0, 0, 0);
       const long long at = Where == Places::rows ? known[s] : first_slot + s;
       if (Where == Places::slots ? first + s < args.topk : known[s] >= 0)
-        addends[s] = load(args.in + at * args.in_pitch + column);
+        addends[s] = load(args.in + at * args.columns + column);
     }
 #pragma unroll
     for (int s = 0; s < kBatch; s++) {

@@ -65,15 +65,13 @@ struct GemmArguments {
   const int* tile_count;          ///< [1]
   int tile_bound;                 ///< entries that `tiles` has room for
   int* progress;                  ///< [2] zeros, which a kernel leaves as zeros: tiles handed out, blocks that are done
-  float* partials;                ///< SPLIT_K: [tiles, parts, elements of a tile]; stream-K: [blocks, 2, elements]
-  int* parts_done;                ///< SPLIT_K: [tiles, consumers] zeros, which a kernel leaves as zeros; stream-K: of each
-                                  ///< of a cluster's blocks, for the tiles that are shared out
+  float* partials;                ///< SPLIT_K: [tiles, parts, elements of a tile]
+  int* parts_done;                ///< SPLIT_K: [tiles, consumers] zeros, which a kernel leaves as zeros
   unsigned short* combined;       ///< fused combine: [M, out_columns]
   int combined_pitch;             ///< elements from one row of `combined` to the next, a multiple of 8
   const int* slot_rows;           ///< fused combine: [slots]: slot -> row, -1: none; null where rows are slots
   const int* row_count;           ///< fused combine: [1]: rows in all; null where rows are slots
-  int* arrivals;                  ///< fused combine: [M, column tiles] zeros, which a kernel leaves as zeros; in bands:
-                                  ///< [bands + 1]
+  int* arrivals;                  ///< fused combine: [M, column tiles] zeros, which a kernel leaves as zeros
   int* rows_done;                 ///< a kernel of both GEMMs: [row tiles] zeros, which it leaves as zeros
   int rows_expected;              ///< its count for a row tile that the first GEMM is done with
   const int* topk_ids;  ///< [slots]: the experts, where tiles is null; slots whose expert is not here have no row
@@ -129,10 +127,9 @@ struct ActivateArguments {
 };
 
 /// out [tokens, columns] = sum over topk of in [tokens, topk, columns], in ascending order, without the slots whose
-/// expert is not here. Both may be the last columns of longer rows.
+/// expert is not here.
 struct CombineArguments {
   const unsigned short* in;
-  int in_pitch;          ///< elements from one row of `in` to the next, a multiple of 8
   const int* slot_rows;  ///< [tokens·topk]: slot -> row, -1: none; null where no routing has run: topk_ids tell
   const int* topk_ids;   ///< [tokens·topk]
   ExpertMap map;         ///< of the experts in topk_ids

@@ -10,7 +10,6 @@ struct Tile {
   int row, rows;  ///< rows [row, row + rows) of the sorted order
   int column;     ///< first output column
   int row_tile;   ///< number of the row tile among all experts'
-  int band;       ///< of columns, which somebody waits for; -1: nobody does
 };
 
 /// How a kernel cuts its output.
@@ -40,8 +39,7 @@ __device__ __forceinline__ Tile tile_at(const GemmArguments& args, const RowTile
             .row = index / column_tiles,
             .rows = entry.expert < 0 ? 0 : 1,
             .column = index % column_tiles * Shape.columns,
-            .row_tile = index / column_tiles,
-            .band = -1};
+            .row_tile = index / column_tiles};
   } else {
     const int tiles = (entry.rows + Shape.rows - 1) / Shape.rows;
     int row_tile = 0, column_tile = index - entry.first * column_tiles;
@@ -59,8 +57,7 @@ __device__ __forceinline__ Tile tile_at(const GemmArguments& args, const RowTile
             .row = entry.row + begin,
             .rows = max(0, min(rows, entry.rows - begin)),
             .column = column_tile * Shape.columns,
-            .row_tile = entry.first + row_tile,
-            .band = -1};
+            .row_tile = entry.first + row_tile};
   }
 }
 

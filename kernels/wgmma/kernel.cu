@@ -1,7 +1,6 @@
 // Grouped GEMM on wgmma with tensor copies: invoke_fused_moe_kernel (plain, final), merged_moe_gate_kernel (gated) and
 // merged_moe_final_kernel (final) of the engines for Hopper, sm_90a. Persistent: a warpgroup copies, the others
 // multiply. kernels/wgmma/settings.cuh lists the macros.
-#include "kernels/wgmma/band_combine.cuh"
 #include "kernels/wgmma/combine.cuh"
 #include "kernels/wgmma/consumer.cuh"
 #include "kernels/wgmma/producer.cuh"
@@ -43,8 +42,6 @@ extern "C" __global__ void __launch_bounds__(kThreads, kConfig.blocks_per_sm)
       GatheringProducer<G>(args.gemm, args.weights, stages, cursor).run();
     else if (const int warp = __shfl_sync(~0u, threadIdx.x / 32, 0); warp == 0)
       produce_boxes<G>(args.gemm, args.weights, args.tokens, stages);
-    else if constexpr (kBands > 1)
-      BandCombiner<G>(args.gemm, warp - 1).run();
     else if constexpr (kFusesCombine)
       Combiner<G>(args.gemm, stages, warp - 1).run();
   } else {

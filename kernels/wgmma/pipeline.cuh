@@ -8,7 +8,6 @@
 #include "kernels/ptx/mbarrier.cuh"
 #include "kernels/ptx/shared_memory.cuh"
 #include "kernels/wgmma/settings.cuh"
-#include "kernels/wgmma/stream_k.h"
 
 namespace moetune::wgmma {
 
@@ -50,8 +49,8 @@ struct Stages {
     }
     for (int slot = 0; slot < kTileSlots; slot++) {
       ptx::mbarrier_init(slot_full(slot), 1);
-      const int readers = 4 * kConsumers + (gathers ? 4 : 1) + (kBands == 1 ? kCombiners : 0);  // warps
-      ptx::mbarrier_init(slot_empty(slot), readers * kCluster);  // all at the first block's
+      const int readers = 4 * kConsumers + (gathers ? 4 : 1) + kCombiners;  // warps
+      ptx::mbarrier_init(slot_empty(slot), readers * kCluster);             // all at the first block's
     }
     for (int consumer = 0; consumer < kConsumers; consumer++) ptx::store_shared(stored(consumer), 0);
     ptx::mbarrier_init_fence();
@@ -76,12 +75,12 @@ template <class G>
 constexpr TileShape kTileShape{
     .rows = table_block_m(kConfig), .columns = G::kOutColumns, .even = kSwapped, .token_tiles = kTokenTiles};
 
-/// What a block does in one go: a tile, or a part of its sum over K where that is divided. No k tiles: nothing, the
-/// tile's expert is not here.
+/// What a block does in one go: a tile, or with SPLIT_K a part of its sum over K. No k tiles: nothing, the tile's
+/// expert is not here.
 struct Work {
   Tile tile;
-  int index;        ///< of the tile among all
-  int part, parts;  ///< in the order of K
+  int index;  ///< of the tile among all
+  int part;
   int first_k_tile, end_k_tile;
 
   __device__ __forceinline__ int k_tiles() const { return end_k_tile - first_k_tile; }
@@ -95,26 +94,13 @@ __device__ __forceinline__ int column_tiles_of(const GemmArguments& args) {
   return (args.out_columns + G::kOutColumns - 1) / G::kOutColumns;
 }
 
-/// Item `item` of those that are not streamed.
-__device__ __forceinline__ Fragment fragment_of(int item, int k_tiles) {
-  const int part = item % kSplit;
-  return {.tile = item / kSplit,
-          .first_k_tile = k_tiles * part / kSplit,
-          .end_k_tile = k_tiles * (part + 1) / kSplit,
-          .part = part,
-          .parts = kSplit};
-}
-
-/// A fragment of a tile, of whose row tile this is known.
+/// Item `item`, of whose row tile this is known.
 template <class G>
-__device__ __forceinline__ Work work_at(const GemmArguments& args, const RowTile& entry, const Fragment& fragment,
-                                        int column_tiles) {
-  Work work{.tile = {},
-            .index = fragment.tile,
-            .part = fragment.part,
-            .parts = fragment.parts,
-            .first_k_tile = fragment.first_k_tile,
-            .end_k_tile = fragment.end_k_tile};
+__device__ __forceinline__ Work work_at(const GemmArguments& args, const RowTile& entry, int item, int column_tiles,
+                                        int k_tiles) {
+  Work work{.tile = {}, .index = item / kSplit, .part = item % kSplit};
+  work.first_k_tile = k_tiles * work.part / kSplit;
+  work.end_k_tile = k_tiles * (work.part + 1) / kSplit;
   Tile& tile = work.tile;
   tile = tile_at<kTileShape<G>>(args, entry, work.index, column_tiles);
   if (kTokenTiles && tile.expert < 0) work.first_k_tile = work.end_k_tile = 0;
@@ -145,14 +131,7 @@ class Walk {
         column_tiles_(column_tiles_of<G>(args)),
         items_(row_tiles_of(args) * column_tiles_ * kSplit),
         k_tiles_(k_tiles_of(args)) {
-    const int blocks = gridDim.x / kCluster;
-    if (block_ >= blocks) block_ -= blocks;
-    if constexpr (kStreams) {
-      shared_tiles_ = StreamK::shared_tiles(items_, blocks);
-      items_ -= shared_tiles_;
-      unit_ = shared().begin_of(block_);
-      end_unit_ = shared().begin_of(block_ + 1);
-    }
+    if (const int blocks = gridDim.x / kCluster; block_ >= blocks) block_ -= blocks;
   }
 
   /// How far block numbers have to be shifted so that the blocks which the last wave of `items` leaves idle come first.
@@ -166,25 +145,16 @@ class Walk {
   /// compiler waits for memory where nothing needs it yet.
   struct Next {
     int item;  ///< the parts of a tile follow each other
-    int unit;  ///< stream-K: of a fragment; -1: a whole tile, item
     int word;
   };
 
-  /// Goes on to the next item; false where there is none left. Stream-K: a block's range comes before its whole tiles,
-  /// which even out what the ranges' ends cost some blocks more than others.
+  /// Goes on to the next item; false where there is none left.
   __device__ __forceinline__ bool ask(Next& next) {
-    if constexpr (kStreams) {
-      next.unit = -1;
-      if (unit_ < end_unit_) {
-        next.unit = unit_;
-        next.item = unit_ / k_tiles_;
-        unit_ = min(end_unit_, (next.item + 1) * k_tiles_);
-        next.word = word_of(next.item);
-        return true;
-      }
-    }
     next.item = kDynamic ? next_dynamic() : next_fixed();
-    next.word = word_of(next.item / kSplit + shared_tiles_);
+    // Asked for before it is known whether it exists: a kernel's first entry and their count arrive together.
+    const int row_tile = min(next.item / kSplit / column_tiles_, args_.tile_bound - 1);
+    next.word =
+        kTokenTiles ? args_.topk_ids[row_tile] : reinterpret_cast<const int*>(args_.tiles + row_tile)[threadIdx.x % 4];
     return next.item < items_;
   }
 
@@ -198,42 +168,10 @@ class Walk {
       entry.rows = __shfl_sync(~0u, next.word, 2);
       entry.first = __shfl_sync(~0u, next.word, 3);
     }
-    if constexpr (kStreams)
-      if (next.unit >= 0) return work_at<G>(args_, entry, shared().fragment_at(block_, next.unit), column_tiles_);
-    Fragment fragment = fragment_of(next.item, k_tiles_);
-    const BandTile in_band = find(fragment.tile + shared_tiles_);
-    fragment.tile = in_band.index;
-    Work work = work_at<G>(args_, entry, fragment, in_band.column_tiles);
-    if constexpr (kBands > 1) {
-      work.tile.column += in_band.band * bands().width() * G::kOutColumns;
-      // Nobody waits for the last one, and nobody would set its counter back.
-      if (in_band.band + 1 < bands().count()) work.tile.band = in_band.band;
-    }
-    return work;
+    return work_at<G>(args_, entry, next.item, column_tiles_, k_tiles_);
   }
 
  private:
-  __device__ __forceinline__ StreamK shared() const {
-    return {.tiles = shared_tiles_, .k_tiles = k_tiles_, .blocks = static_cast<int>(gridDim.x) / kCluster};
-  }
-
-  /// Without bands there is one of all columns.
-  __device__ __forceinline__ BandTile find(int tile) const {
-    if constexpr (kBands == 1) return {.index = tile, .column_tiles = column_tiles_, .band = 0};
-    return band_tile(bands(), tile, max(items_ / column_tiles_, 1));
-  }
-  __device__ __forceinline__ Bands bands() const { return {.column_tiles = column_tiles_, .most = kBands}; }
-
-  /// What this lane keeps of a tile's entry. Asked for before it is known whether the tile exists: a kernel's first
-  /// entry and their count arrive together.
-  __device__ __forceinline__ int word_of(int tile) const {
-    // Past the last band there are no columns to divide by.
-    const BandTile in_band = find(kBands == 1 ? tile : max(min(tile, items_ - 1), 0));
-    const int row_tile = min(in_band.index / in_band.column_tiles, args_.tile_bound - 1);
-    return kTokenTiles ? args_.topk_ids[row_tile]
-                       : reinterpret_cast<const int*>(args_.tiles + row_tile)[threadIdx.x % 4];
-  }
-
   /// The first item is the block's own number. A leader asks for the one after next, whose number then has an item's
   /// time to come.
   __device__ __forceinline__ int next_dynamic() {
@@ -299,8 +237,6 @@ class Walk {
   int block_, column_tiles_, items_, k_tiles_;
   int count_ = 0;  ///< of items so far; fixed order: of waves
   int asked_ = 0;
-  int shared_tiles_ = 0;         ///< stream-K: of all tiles the first
-  int unit_ = 0, end_unit_ = 0;  ///< stream-K: what is left of this block's range
 };
 
 }  // namespace moetune::wgmma

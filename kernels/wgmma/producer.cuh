@@ -209,7 +209,7 @@ class GatheringProducer {
         args_, item / kSplit / column_tiles, reinterpret_cast<int*>(__cvta_shared_to_generic(stages_.tokens)), sync);
     sync();
     if (entry.rows == 0) return 0;
-    return copy_first_weights(work_at<G>(args_, entry, fragment_of(item, k_tiles_of(args_)), column_tiles));
+    return copy_first_weights(work_at<G>(args_, entry, item, column_tiles, k_tiles_of(args_)));
   }
 
   /// Second of two GEMMs: where the tile's tokens are not there yet, its first weights are copied before they are

@@ -30,28 +30,21 @@ constexpr bool kSwapped = kConfig.swap_ab;
 constexpr int kThreads = num_threads(kConfig);
 constexpr int kBlockM = kConfig.block_m, kBlockN = kConfig.block_n, kBlockK = kConfig.block_k;
 constexpr int kStages = kConfig.num_stages, kConsumers = kConfig.num_consumers, kCluster = kConfig.cluster_m;
-constexpr int kParts = parts(kConfig), kInstructionN = instruction_n(kConfig);
+constexpr int kParts = parts(kConfig), kInstructionN = instruction_n(kConfig), kSplit = kConfig.split_k;
 constexpr int kPanels = kBlockK / kPanel;
 constexpr int kPanelRowBytes = kPanel * kElementBytes;
 constexpr int kTokenBytes = kBlockM * kBlockK * kElementBytes, kWeightBytes = kBlockN * kBlockK * kElementBytes;
-
-/// How sums over K are divided: each tile's into kSplit parts, or stream-K's (kernels/wgmma/stream_k.h).
-constexpr bool kStreams = kConfig.split_k == 0;
-constexpr int kSplit = kStreams ? 1 : kConfig.split_k;
-constexpr bool kDivides = kStreams || kSplit > 1;
 
 /// How the weight rows of a gated tile lie in a stage. Interleaved: 8 gate rows, their 8 up rows, the next 8 gate rows
 /// …, so that both halves of a column are rows of one thread's accumulators. Else all gate rows, then all up rows.
 constexpr bool kInterleaved = kSwapped;
 
-/// Warps of the producers' warpgroup that have nothing to copy sum up tokens, as they are complete
-/// (kernels/wgmma/combine.cuh) or in bands of columns (kernels/wgmma/band_combine.cuh).
-constexpr bool kFusesCombine = kConfig.fuse_combine != 0;
+/// Warps of the producers' warpgroup that have nothing to copy sum up tokens (kernels/wgmma/combine.cuh).
+constexpr bool kFusesCombine = kConfig.fuse_combine;
 constexpr int kCombiners = kFusesCombine ? 3 : 0;
 
-/// With a tile for each slot there are hardly more tiles than blocks, and few tokens.
+/// With a tile for each slot there are hardly more tiles than blocks.
 constexpr bool kDynamic = kConfig.dynamic && !kTokenTiles;
-constexpr int kBands = kTokenTiles || !kFusesCombine ? 1 : kConfig.fuse_combine;
 
 /// How the GEMMs of a kernel follow each other.
 enum class Place { alone, first_of_two, second_of_two };
@@ -63,9 +56,8 @@ struct Gemm : GemmSettings<Kind, HasBias> {
   /// The first GEMM's tokens lie scattered and are gathered by a warpgroup, unless a kernel before has put them in
   /// order; the second's are boxes of a tensor, but that in a kernel of both the same warpgroup goes on gathering.
   static constexpr bool kGathers = Where != Place::alone || (Kind != Epilogue::final && !kConfig.permute_tokens);
-  /// Whether its first weights may be asked for before slots are grouped. Stream-K's first tile takes all tiles'
-  /// number.
-  static constexpr bool kStartsEarly = kGathers && Where == Place::alone && !kTokenTiles && !kStreams;
+  /// Whether its first weights may be asked for before slots are grouped.
+  static constexpr bool kStartsEarly = kGathers && Where == Place::alone && !kTokenTiles;
   /// Rows that are done are handed over from one to the other through GemmArguments::rows_done.
   static constexpr bool kHandsOver = Where == Place::first_of_two, kTakesOver = Where == Place::second_of_two;
 };

@@ -62,13 +62,15 @@ class Store {
       store_columns(tile, weights, acc);
     else
       stage_rows(tile, weights, acc);
-    count(tile);
+    tiles_++;
+    row_tile_ = tile.row_tile;
   }
 
   /// Instead, for a tile of which this consumer has no rows.
   __device__ __forceinline__ void skip(const Tile& tile) {
     publish();
-    count(tile);
+    tiles_++;
+    row_tile_ = tile.row_tile;
   }
 
   /// Before the block ends.
@@ -88,12 +90,6 @@ class Store {
 
   static constexpr bool kPublishes = kFusesCombine || G::kHandsOver;
 
-  __device__ __forceinline__ void count(const Tile& tile) {
-    tiles_++;
-    row_tile_ = tile.row_tile;
-    band_ = tile.band;
-  }
-
   /// Tells those who wait for them that the tiles so far have been stored. Called a tile's products later, when the
   /// copy engine has long been done with them.
   __device__ __forceinline__ void publish() {
@@ -104,11 +100,7 @@ class Store {
         ptx::wait_for_stores<0>();
         ptx::fence_async_proxy_global();
       }
-      if constexpr (kBands > 1) {
-        if (band_ >= 0) ptx::add_release(args_.arrivals + band_, 1);
-      } else if constexpr (kFusesCombine) {
-        ptx::raise_shared(stages_.stored(consumer_), tiles_);
-      }
+      if constexpr (kFusesCombine) ptx::raise_shared(stages_.stored(consumer_), tiles_);
       if constexpr (G::kHandsOver)
         if (tiles_ > 0) ptx::add_release(args_.rows_done + row_tile_, 1);
     }
@@ -292,7 +284,6 @@ class Store {
   int which_ = 0;     ///< buffer
   int tiles_ = 0;     ///< so far
   int row_tile_ = 0;  ///< of the last one
-  int band_ = -1;     ///< of the last one
 };
 
 }  // namespace moetune::wgmma

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "kernels/lib/types.h"
-#include "kernels/wgmma/bands.h"
 
 namespace moetune::wgmma {
 
@@ -20,10 +19,9 @@ struct Config {
   int blocks_per_sm;    ///< resident blocks that registers are divided for
   bool evict_first;     ///< weights leave the L2 first
   bool dynamic;         ///< blocks take tiles from a common counter as they get done; else in a fixed order
-  int fuse_combine;     ///< final: 1: tokens whose rows are all there are summed up in this kernel; n > 1: columns
-                        ///< come in n bands, and this kernel sums up all but the last
+  bool fuse_combine;    ///< final: tokens whose rows are all there are summed up in this kernel
   bool permute_tokens;  ///< first GEMM: tokens are boxes of a copy in expert order (moe_permute); else gathered by row
-  int split_k;          ///< parts of K that a tile's sum is divided into, where tiles are few; 0: stream-K
+  int split_k;          ///< parts of K that a tile's sum is divided into, where tiles are few
 };
 
 constexpr int kWarpgroup = 128;
@@ -95,14 +93,9 @@ constexpr int store_bytes_of_both(const Config& c) {
   return gate > final ? gate : final;
 }
 
-/// Bytes in which the parts of a tile's sum meet (kernels/wgmma/split.cuh), for each tile; stream-K: for each block.
+/// Bytes in which the parts of a tile's sum meet (kernels/wgmma/split.cuh).
 constexpr long long partial_bytes(const Config& c) {
-  const int parts = c.split_k == 0 ? 2 : c.split_k;
-  return parts > 1 ? 4ll * c.block_m * c.block_n * parts : 0;
-}
-/// Counters for a tile; stream-K: for a block.
-constexpr int part_counters(const Config& c) {
-  return c.split_k == 0 ? 2 * c.num_consumers : c.num_consumers;
+  return c.split_k > 1 ? 4ll * c.block_m * c.block_n * c.split_k : 0;
 }
 
 /// Columns of one instruction.
@@ -125,11 +118,10 @@ constexpr int launch_registers(const Config& c) {
   return most < 248 ? most : 248;
 }
 /// What the producers keep. Gathering rows takes registers, the more the more rows; boxes are copied by one thread.
-/// Summing up tokens, serving both GEMMs or finding out stream-K's fragments takes more.
+/// Summing up tokens or serving both GEMMs takes more.
 constexpr int producer_registers(const Config& c, Gemms gemms) {
-  if (c.fuse_combine > 1) return 72;
-  if (c.fuse_combine != 0 || gemms == Gemms::both) return 96;
-  if (gemms == Gemms::second || c.permute_tokens) return c.split_k == 0 ? 56 : 40;
+  if (c.fuse_combine || gemms == Gemms::both) return 96;
+  if (gemms == Gemms::second || c.permute_tokens) return 40;
   return c.block_m > 160 ? 104 : 72;
 }
 /// What the consumers have when the producers have given up theirs.
@@ -139,12 +131,12 @@ constexpr int consumer_registers(const Config& c, Gemms gemms) {
   return most < 240 ? most : 240;
 }
 /// What a consumer needs besides its accumulators: with less most configs spill, over the search spaces; and what it
-/// takes where it is given more: 24 of it to add up parts of a sum.
-constexpr int other_registers(const Config& c) {
-  return c.swap_ab ? 40 : 72;
+/// takes where it is given more.
+constexpr int other_registers(const Config& c, Gemms gemms) {
+  return !c.swap_ab ? 72 : gemms == Gemms::both ? 48 : 40;
 }
 constexpr int comfortable_registers(const Config& c) {
-  return (c.swap_ab ? 40 + c.block_m / 8 : 72) + (c.split_k != 1 ? 24 : 0);
+  return c.swap_ab ? 40 + c.block_m / 8 : 72;
 }
 /// Whether registers move from the producers to the consumers.
 constexpr bool moves_registers(const Config& c, Gemms gemms) {
@@ -161,7 +153,7 @@ constexpr const char* why_invalid(const Config& c, Gemms gemms) {
   if (c.num_consumers < 1 || c.num_consumers > 3) return "num_consumers is not from 1 to 3";
   if (c.cluster_m < 1 || c.cluster_m > 2) return "CLUSTER_SIZE_M is not 1 or 2";
   if (c.blocks_per_sm < 1 || c.blocks_per_sm > 8) return "blocks_per_sm is not from 1 to 8";
-  if (c.split_k < 0 || c.split_k > 16) return "SPLIT_K is not from 0 to 16";
+  if (c.split_k < 1 || c.split_k > 16) return "SPLIT_K is not from 1 to 16";
   if (c.block_n < 64 || c.block_n > 256 || c.block_n % 64 != 0)
     return "BLOCK_SIZE_N is not a multiple of 64 from 64 to 256";
   if (c.swap_ab) {
@@ -173,10 +165,7 @@ constexpr const char* why_invalid(const Config& c, Gemms gemms) {
       return "BLOCK_SIZE_M does not divide into 64 rows for each consumer, 256 at most";
   }
   if (c.evict_first && c.cluster_m > 1) return "evict_first does not go with clusters, whose copies carry no such hint";
-  if (c.fuse_combine < 0 || c.fuse_combine > kMostBands) return "fuse_combine is not from 0 to 16";
-  // Who waits for a band must not keep its tiles.
-  if (c.fuse_combine > 1 && !c.dynamic) return "fuse_combine in bands takes tiles as they come: dynamic has to be 1";
-  if (c.split_k != 1 && c.fuse_combine != 0) return "SPLIT_K does not go with fuse_combine";
+  if (c.split_k > 1 && c.fuse_combine) return "SPLIT_K does not go with fuse_combine";
   if (c.split_k > 1 && c.cluster_m > 1) return "SPLIT_K does not go with clusters";
   if (c.permute_tokens && c.block_m < 64) return "permute_tokens is for tiles of 64 tokens or more";
   if (c.permute_tokens && gemms == Gemms::second)
@@ -184,13 +173,13 @@ constexpr const char* why_invalid(const Config& c, Gemms gemms) {
   if (gemms == Gemms::both) {
     if (c.permute_tokens) return "one kernel of both GEMMs gathers its tokens: permute_tokens has to be 0";
     if (c.cluster_m > 1) return "one kernel of both GEMMs has no clusters: CLUSTER_SIZE_M has to be 1";
-    if (c.split_k != 1) return "one kernel of both GEMMs does not split K: SPLIT_K has to be 1";
+    if (c.split_k > 1) return "one kernel of both GEMMs does not split K: SPLIT_K has to be 1";
     if (c.dynamic) return "one kernel of both GEMMs has a fixed order: dynamic has to be 0";
-    if (c.fuse_combine != 0) return "one kernel of both GEMMs leaves the sum to moe_sum: fuse_combine has to be 0";
+    if (c.fuse_combine) return "one kernel of both GEMMs leaves the sum to moe_sum: fuse_combine has to be 0";
   }
   if (launch_registers(c) < 64) return "blocks_per_sm leaves a thread fewer than 64 registers";
   const int most = moves_registers(c, gemms) ? consumer_registers(c, gemms) : launch_registers(c);
-  if (accumulators(c) + other_registers(c) > most) return "the accumulators need more than the registers of a thread";
+  if (accumulators(c) + other_registers(c, gemms) > most) return "the accumulators need more than the registers of a thread";
   // The compiler takes the registers at launch for all that an instruction can have.
   if (instruction_n(c) / 2 + 32 > launch_registers(c))
     return "an instruction needs more registers than a thread is launched with";

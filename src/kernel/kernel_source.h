@@ -40,13 +40,12 @@ struct KernelPlan {
   int columns = 0;               ///< output columns of a tile
   int group_m = 1;               ///< row tiles walked before the next column tile
   int cluster = 1;               ///< blocks that take one tile-table entry together
-  int split_k = 1;               ///< blocks that share a tile by dividing K; 0: as stream-K cuts it
-  int part_counters = 0;         ///< split_k: counters of a tile; stream-K: of a block
-  long long partial_bytes = 0;   ///< split_k: in which the parts of a tile's sum meet; stream-K: for each block
+  int split_k = 1;               ///< blocks that share a tile by dividing K
+  int part_counters = 0;         ///< split_k: counters of a tile
+  long long partial_bytes = 0;   ///< split_k: in which the parts of a tile's sum meet
   int blocks_per_sm = 0;         ///< persistent blocks, which walk the tiles; 0: a block for each tile
   bool row_order = false;        ///< second GEMM: writes rows in expert-sorted order, else by slot
-  int fused_bands = 0;           ///< second GEMM: it sums over topk too: 1: all columns, so that no moe_sum follows; n > 1:
-                                 ///< all but the last of n bands
+  bool fuses_combine = false;    ///< second GEMM: sums over topk too, so that no moe_sum follows
   bool permutes_tokens = false;  ///< first GEMM: takes them in row order, so that moe_permute comes before
   SecondGemm second{};           ///< the kernel takes BothGemmsArguments
   TensorBoxes boxes{};           ///< depth 0: the kernel takes GemmArguments, else TensorGemmArguments

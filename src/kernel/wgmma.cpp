@@ -36,7 +36,7 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
                                        const DeviceInfo& device) {
   constexpr std::string_view kName = SwapAb ? "wgmma_swap_ab" : "wgmma";
   if (const auto reason = why_parameters_differ(kName, kParameters, config)) return reason;
-  for (const char* flag : {"evict_first", "dynamic", "permute_tokens"})
+  for (const char* flag : {"evict_first", "dynamic", "fuse_combine", "permute_tokens"})
     if (config.at(flag) < 0 || config.at(flag) > 1) return fmt::format("{} is not 0 or 1", flag);
   const wgmma::Config c = wgmma_kernel_config(config, SwapAb);
   const bool both = stage == Stage::mlp;
@@ -47,7 +47,7 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
       if (const auto reason = why_invalid<SwapAb>(config, each, problem, device)) return reason;
     return why_too_large(c, wgmma::smem_bytes(c, wgmma::store_bytes_of_both(c)), device);
   }
-  if (c.fuse_combine != 0 && stage != Stage::final) return "fuse_combine is for the second GEMM";
+  if (c.fuse_combine && stage != Stage::final) return "fuse_combine is for the second GEMM";
   if (!runs_on(wgmma_engine(), device))
     return fmt::format("the {} engine needs an NVIDIA GPU of compute capability 9.0", kName);
   if (const auto reason = why_too_large(c, wgmma::smem_bytes(c, epilogue_of(stage)), device)) return reason;
@@ -62,13 +62,11 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
   const std::int64_t columns = wgmma::out_columns(c, epilogue_of(stage));
   const std::int64_t tiles =
       tile_bound(problem.slots(), problem.E, wgmma::table_block_m(c)) * ((shape.out_columns + columns - 1) / columns);
-  const std::int64_t k_tiles = (shape.K + c.block_k - 1) / c.block_k, blocks = device.multiprocessors * c.blocks_per_sm;
-  // Stream-K counts k tiles, of up to two waves of tiles.
-  if (const std::int64_t counted = c.split_k == 0 ? std::max(tiles, 2 * blocks * k_tiles) : tiles * c.split_k;
-      counted > 0x3fffffffll)
-    return fmt::format("makes {} tiles, the kernel counts to 2^30", counted);
-  if (c.split_k > k_tiles) return fmt::format("SPLIT_K is {} and K has {} blocks", c.split_k, k_tiles);
-  if (const std::int64_t bytes = (c.split_k == 0 ? blocks : tiles) * wgmma::partial_bytes(c); bytes > kPartialBytes)
+  if (tiles * c.split_k > 0x3fffffffll)
+    return fmt::format("makes {} tiles, the kernel counts to 2^30", tiles * c.split_k);
+  if (const std::int64_t k_tiles = (shape.K + c.block_k - 1) / c.block_k; c.split_k > k_tiles)
+    return fmt::format("SPLIT_K is {} and K has {} blocks", c.split_k, k_tiles);
+  if (const std::int64_t bytes = tiles * wgmma::partial_bytes(c); bytes > kPartialBytes)
     return fmt::format("SPLIT_K keeps {} bytes of parts, there are {}", bytes, kPartialBytes);
   return std::nullopt;
 }
@@ -117,11 +115,11 @@ KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem
                   .group_m = c.group_m,
                   .cluster = c.cluster_m,
                   .split_k = c.split_k,
-                  .part_counters = wgmma::part_counters(c),
+                  .part_counters = c.num_consumers,
                   .partial_bytes = wgmma::partial_bytes(c),
                   .blocks_per_sm = c.blocks_per_sm,
                   .row_order = true,
-                  .fused_bands = token_tiles ? std::min(c.fuse_combine, 1) : c.fuse_combine,
+                  .fuses_combine = c.fuse_combine,
                   .permutes_tokens = c.permute_tokens,
                   .boxes = tensor_boxes(c, epilogue_of(stage))};
   for (std::string define :
@@ -130,8 +128,8 @@ KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem
         fmt::format("NUM_STAGES={}", c.num_stages), fmt::format("NUM_CONSUMERS={}", c.num_consumers),
         fmt::format("CLUSTER_SIZE_M={}", c.cluster_m), fmt::format("BLOCKS_PER_SM={}", c.blocks_per_sm),
         fmt::format("EVICT_FIRST={}", c.evict_first ? 1 : 0), fmt::format("DYNAMIC={}", c.dynamic ? 1 : 0),
-        fmt::format("FUSE_COMBINE={}", c.fuse_combine), fmt::format("PERMUTE_TOKENS={}", c.permute_tokens ? 1 : 0),
-        fmt::format("SPLIT_K={}", c.split_k)})
+        fmt::format("FUSE_COMBINE={}", c.fuse_combine ? 1 : 0),
+        fmt::format("PERMUTE_TOKENS={}", c.permute_tokens ? 1 : 0), fmt::format("SPLIT_K={}", c.split_k)})
     plan.source.defines.push_back(std::move(define));
   return plan;
 }
@@ -272,7 +270,7 @@ wgmma::Config wgmma_kernel_config(const Config& config, bool swap_ab) {
           .blocks_per_sm = config.at("blocks_per_sm"),
           .evict_first = config.at("evict_first") != 0,
           .dynamic = config.at("dynamic") != 0,
-          .fuse_combine = config.at("fuse_combine"),
+          .fuse_combine = config.at("fuse_combine") != 0,
           .permute_tokens = config.at("permute_tokens") != 0,
           .split_k = config.at("SPLIT_K")};
 }

@@ -82,8 +82,7 @@ class Estimator {
     const int resident = resident_blocks(plan, space_.device);
     const double row_tiles = tiles_of(plan.block_m) * plan.cluster;
     const double column_tiles = std::ceil(static_cast<double>(first_.out_columns) / plan.columns);
-    const bool streams = plan.split_k == 0;
-    const double tiles = row_tiles * column_tiles * (streams ? 1 : plan.split_k);
+    const double tiles = row_tiles * column_tiles * plan.split_k;
     const double slots = load_.slots;
     const double rows = swapped ? even_rows_of(plan.block_m / plan.cluster)
                                 : row_tiles * static_cast<double>(plan.block_m) / plan.cluster;
@@ -104,17 +103,13 @@ class Estimator {
     prior.in_flight = resident * stage_bytes;
     const double reach = prior.in_flight / (prior.in_flight + kLatencyBytes / 4);
     const double memory_us = (work_.bytes + from_l2 / kL2Speed) / (1e-6 * ceilings_.read_bytes_per_s * reach);
-    // Waves: the last is rarely full, but for stream-K's.
+    // Waves: the last is rarely full.
     const double waves = tiles / (multiprocessors * resident);
-    prior.tail = streams ? 1 : std::max(std::ceil(waves - 1e-9), 1.0) / waves;
+    prior.tail = std::max(std::ceil(waves - 1e-9), 1.0) / waves;
     const double each_us = kBlockOverheadUs * std::max(waves, 1.0) / (plan.blocks_per_sm > 0 ? 2.0 : 1.0);
     const double steady = std::max(compute_us, memory_us) + 0.3 * std::min(compute_us, memory_us);
     const double filled = std::min(prior.tail, 1 + 0.5 / std::max(waves, 1.0) + std::max(0.0, 1 / waves - 1));
-    prior.us = steady * (streams ? 1 : waves < 1 ? std::min(1 / waves, 4.0) : filled) + each_us;
-    // One of a block's two places for parts of a sum, written to the L2 and read from it.
-    if (streams)
-      prior.us += multiprocessors * plan.blocks_per_sm * static_cast<double>(plan.partial_bytes) /
-                  (1e-6 * ceilings_.read_bytes_per_s * kL2Speed);
+    prior.us = steady * (waves < 1 ? std::min(1 / waves, 4.0) : filled) + each_us;
     if (plan.permutes_tokens)
       prior.us += kElementBytes * (slots + static_cast<double>(space_.problem.M)) * static_cast<double>(first_.K) /
                   (1e-6 * ceilings_.read_bytes_per_s);

@@ -43,9 +43,9 @@ StageConfig wgmma_config(const char* engine, const WgmmaTile& tile) {
 }
 
 /// Of each engine that the GPU has. mma: a narrow tile, the smallest pipeline, the widest tile, 64-byte rows, rows
-/// wider than the swizzle's period, and more. wgmma: each number of consumers, clusters, split sums, stream-K, the
-/// fused combine, in bands too, tokens in order and gathered, two blocks on a multiprocessor, stages of more than one
-/// panel; swapped: one instruction's least and most tokens, several parts.
+/// wider than the swizzle's period, and more. wgmma: each number of consumers, clusters, split sums, the fused combine,
+/// tokens in order and gathered, two blocks on a multiprocessor, stages of more than one panel; swapped: one
+/// instruction's least and most tokens, several parts.
 std::vector<StageConfig> configs() {
   std::vector<StageConfig> all{mma_config(16, 64, 64, 1, 4, 4),    mma_config(64, 64, 32, 8, 4, 2),
                                mma_config(128, 256, 64, 8, 8, 3),  mma_config(32, 32, 128, 4, 4, 3),
@@ -57,10 +57,7 @@ std::vector<StageConfig> configs() {
                                 {128, 256, 64, 2, 4, 2, 1, 1, 1, 0, 0, 3, 1},
                                 {64, 128, 64, 1, 4, 1, 1, 2, 0, 1, 1},
                                 {192, 128, 64, 4, 4, 3},
-                                {64, 64, 64, 1, 2, 1, 2, 1, 0, 1},
-                                {64, 128, 64, 8, 3, 1, 1, 2, 1, 0, 0, 0},
-                                {128, 256, 64, 8, 4, 2, 2, 1, 0, 1, 0, 0, 1},
-                                {128, 64, 64, 2, 4, 2, 1, 1, 0, 1, 3}})
+                                {64, 64, 64, 1, 2, 1, 2, 1, 0, 1}})
     all.push_back(wgmma_config("wgmma", tile));
   for (const WgmmaTile& tile : {WgmmaTile{8, 64, 128, 1, 6, 1, 1, 2, 1, 1, 0, 2},
                                 {16, 256, 64, 1, 4, 1, 1, 1, 0, 0, 1},
@@ -69,10 +66,7 @@ std::vector<StageConfig> configs() {
                                 {96, 128, 64, 1, 3, 1, 1, 2, 0, 1, 1, 1, 1},
                                 {128, 128, 64, 8, 6, 2, 2, 1, 0, 1, 0, 1, 1},
                                 {128, 128, 64, 8, 6, 2, 2, 1, 0, 1},
-                                {16, 64, 128, 1, 4, 1, 1, 2, 1, 1, 0, 0},
-                                {160, 256, 64, 8, 4, 2, 1, 1, 0, 0, 0, 0, 1},
-                                {192, 192, 64, 8, 4, 3, 2, 1, 0, 1, 0, 1, 1},
-                                {64, 64, 64, 8, 4, 1, 2, 1, 0, 1, 2}})
+                                {192, 192, 64, 8, 4, 3, 2, 1, 0, 1, 0, 1, 1}})
     all.push_back(wgmma_config("wgmma_swap_ab", tile));
   return all;
 }

@@ -192,16 +192,13 @@ TEST_F(Compiler, EveryHopperKernelCompilesWithoutSpills) {
   const std::vector<Config> wgmma{
       wgmma_config(128, 256, 64, 4, 2),
       with(wgmma_config(64, 128, 64, 4, 1), {{"blocks_per_sm", 2}, {"evict_first", 1}, {"dynamic", 1}}),
-      with(wgmma_config(128, 256, 64, 4, 2), {{"CLUSTER_SIZE_M", 2}, {"permute_tokens", 1}, {"SPLIT_K", 0}}),
+      with(wgmma_config(128, 256, 64, 4, 2), {{"CLUSTER_SIZE_M", 2}, {"permute_tokens", 1}}),
       wgmma_config(192, 128, 64, 4, 3), with(wgmma_config(128, 192, 64, 4, 2), {{"SPLIT_K", 2}})};
   const std::vector<Config> swapped{
       with(wgmma_config(8, 64, 128, 6, 1), {{"blocks_per_sm", 2}, {"evict_first", 1}, {"dynamic", 1}}),
-      wgmma_config(16, 256, 64, 4, 1),
-      wgmma_config(32, 128, 256, 2, 2),
-      wgmma_config(96, 256, 64, 3, 2),
+      wgmma_config(16, 256, 64, 4, 1), wgmma_config(32, 128, 256, 2, 2), wgmma_config(96, 256, 64, 3, 2),
       with(wgmma_config(128, 128, 64, 3, 2), {{"CLUSTER_SIZE_M", 2}, {"permute_tokens", 1}}),
-      with(wgmma_config(160, 256, 64, 4, 2), {{"SPLIT_K", 0}}),
-      wgmma_config(192, 192, 64, 4, 3)};
+      wgmma_config(160, 256, 64, 4, 2), wgmma_config(192, 192, 64, 4, 3)};
   const auto for_stage = [](Stage stage, const Config& config) {
     return stage == Stage::final ? with(config, {{"permute_tokens", 0}}) : config;
   };
@@ -257,15 +254,6 @@ TEST_F(Compiler, FusedSumsCompileWithoutSpills) {
     for (const Config& config : {wgmma_config(16, 256, 64, 4, 1), wgmma_config(160, 256, 64, 3, 2)})
       kernels.push_back(hopper_kernel(wgmma_swap_ab_engine(), with(config, {{"fuse_combine", 1}}), Stage::final,
                                       problem, token_tiles));
-  }
-  for (const int cluster : {1, 2}) {
-    const auto in_bands = [&](const Config& config) {
-      return with(config, {{"fuse_combine", 4}, {"dynamic", 1}, {"CLUSTER_SIZE_M", cluster}});
-    };
-    kernels.push_back(
-        hopper_kernel(wgmma_engine(), in_bands(wgmma_config(128, 256, 64, 4, 2)), Stage::final, problem, false));
-    kernels.push_back(hopper_kernel(wgmma_swap_ab_engine(), in_bands(wgmma_config(160, 256, 64, 4, 2)), Stage::final,
-                                    problem, false));
   }
   expect_no_spills(90, sources_of(kernels));
   expect_registers(kernels);

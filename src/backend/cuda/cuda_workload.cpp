@@ -10,7 +10,6 @@
 #include "data/fill.h"
 #include "kernel/engine.h"
 #include "kernels/lib/arguments.h"
-#include "kernels/wgmma/bands.h"
 
 namespace moetune::cuda {
 
@@ -39,8 +38,7 @@ std::vector<std::int64_t> ProblemBuffers::sizes(const Problem& p) {
           kPartialBytes,
           kPartCounters * static_cast<std::int64_t>(sizeof(int)),
           tile_bound(slots, p.E, kLeastBlockM) * static_cast<std::int64_t>(sizeof(int)),
-          std::max<std::int64_t>(p.M * ((p.N2 + kLeastFusedColumns - 1) / kLeastFusedColumns), wgmma::kMostBands + 1) *
-              static_cast<std::int64_t>(sizeof(int)),
+          p.M * ((p.N2 + kLeastFusedColumns - 1) / kLeastFusedColumns) * static_cast<std::int64_t>(sizeof(int)),
           2 * slots * p.N1,
           2 * slots * p.inner(),
           2 * slots * std::max(p.N2, p.K),

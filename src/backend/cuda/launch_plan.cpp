@@ -7,7 +7,6 @@
 #include "backend/cuda/tensor_maps.h"
 #include "kernel/engine.h"
 #include "kernel/grouped_gemm.h"
-#include "kernels/wgmma/bands.h"
 
 namespace moetune::cuda {
 namespace {
@@ -89,7 +88,7 @@ LaunchPlan::LaunchPlan(Gpu& gpu, const Problem& problem, const PipelineConfig& c
   }
   if (permutes_tokens()) permute_ = gpu.load(elementwise_source(problem), "moe_permute");
   if (impl_ == Impl::three_kernel) activate_ = gpu.load(elementwise_source(problem), "activate_and_mul");
-  if (gemms_.back().plan.fused_bands != 1) {
+  if (!gemms_.back().plan.fuses_combine) {
     const bool in_row_order = !token_tiles_ && gemms_.back().plan.row_order;
     sum_ = gpu.load(elementwise_source(problem), in_row_order ? "moe_sum" : "moe_sum_of_slots");
     sum_of_mapped_ = in_row_order ? sum_ : gpu.load(elementwise_source(problem), "moe_sum_of_mapped_slots");
@@ -125,13 +124,11 @@ CounterBytes LaunchPlan::counter_bytes(std::int64_t M) const {
   CounterBytes bytes;
   for (const Gemm& gemm : gemms_) {
     const std::int64_t rows = row_tiles(gemm.plan, M * problem_.topk), tiles = rows * column_tiles(gemm);
-    if (gemm.plan.split_k != 1) {
-      const std::int64_t of = gemm.plan.split_k == 0 ? blocks(gemm, M * problem_.topk) : tiles;
-      bytes.parts_done = std::max(bytes.parts_done, kInt * of * gemm.plan.part_counters);
-      bytes.partials = std::max<std::int64_t>(bytes.partials, of * gemm.plan.partial_bytes);
+    if (gemm.plan.split_k > 1) {
+      bytes.parts_done = std::max(bytes.parts_done, kInt * tiles * gemm.plan.part_counters);
+      bytes.partials = std::max<std::int64_t>(bytes.partials, tiles * gemm.plan.partial_bytes);
     }
-    if (const int bands = gemm.plan.fused_bands; bands > 0)
-      bytes.arrivals = kInt * (bands > 1 ? bands + 1 : M * column_tiles(gemm));
+    if (gemm.plan.fuses_combine) bytes.arrivals = kInt * M * column_tiles(gemm);
     if (gemm.plan.second.columns > 0) bytes.rows_done = kInt * rows;
   }
   return bytes;
@@ -139,7 +136,7 @@ CounterBytes LaunchPlan::counter_bytes(std::int64_t M) const {
 
 bool LaunchPlan::uses_counters() const {
   return std::any_of(gemms_.begin(), gemms_.end(), [](const Gemm& gemm) {
-    return gemm.plan.split_k != 1 || gemm.plan.fused_bands > 0 || gemm.plan.second.columns > 0;
+    return gemm.plan.split_k > 1 || gemm.plan.fuses_combine || gemm.plan.second.columns > 0;
   });
 }
 
@@ -157,14 +154,6 @@ std::int64_t LaunchPlan::column_tiles(const Gemm& gemm) const {
   };
   if (gemm.stage != Stage::mlp) return tiles(gemm.stage, gemm.plan.columns);
   return tiles(Stage::gate, gemm.plan.columns) + tiles(Stage::final, gemm.plan.second.columns);
-}
-
-std::int64_t LaunchPlan::blocks(const Gemm& gemm, std::int64_t slots) const {
-  const KernelPlan& plan = gemm.plan;
-  const std::int64_t resident = gpu_.info().multiprocessors * plan.blocks_per_sm / plan.cluster * plan.cluster;
-  if (plan.split_k == 0) return resident;  // few tiles make work for all
-  const std::int64_t wanted = row_tiles(plan, slots) * column_tiles(gemm) * plan.cluster * plan.split_k;
-  return plan.blocks_per_sm > 0 ? std::min(wanted, resident) : wanted;
 }
 
 void LaunchPlan::visit_route(const Call& call) const {
@@ -291,8 +280,12 @@ void LaunchPlan::visit_permute(Stage stage, const Call& call) const {
 void LaunchPlan::visit_gemm(const Gemm& gemm, const Call& call) const {
   const KernelPlan& plan = gemm.plan;
   if (plan.permutes_tokens) visit_permute(gemm.stage, call);
+  std::int64_t blocks = row_tiles(plan, call.slots) * column_tiles(gemm) * plan.cluster * plan.split_k;
+  if (plan.blocks_per_sm > 0)
+    blocks =
+        std::min<std::int64_t>(blocks, gpu_.info().multiprocessors * plan.blocks_per_sm / plan.cluster * plan.cluster);
   Launch launch{.function = gemm.function,
-                .grid = static_cast<unsigned>(blocks(gemm, call.slots)),
+                .grid = static_cast<unsigned>(blocks),
                 .block = static_cast<unsigned>(plan.threads),
                 .shared_bytes = static_cast<unsigned>(gemm.shared_bytes),
                 .cluster = static_cast<unsigned>(plan.cluster),
@@ -388,27 +381,22 @@ void LaunchPlan::visit_activate(const Call& call) const {
 }
 
 void LaunchPlan::visit_combine(const Call& call) const {
-  // What the GEMM before has not summed up.
-  const Gemm& final = gemms_.back();
-  const wgmma::Bands bands{.column_tiles = static_cast<int>(column_tiles(final)), .most = final.plan.fused_bands};
-  const std::int64_t first = bands.most > 1 ? std::int64_t{bands.last()} * final.plan.columns : 0;
   // Few tokens: small blocks, so that the loads are spread over many SMs.
-  const std::int64_t pieces = call.M * (problem_.N2 - first) / 8;
+  const std::int64_t pieces = call.M * problem_.N2 / 8;
   const unsigned threads = pieces < 64 * 1024 ? 64 : kElementwiseThreads;
   Launch launch{.function = call.at.expert_map == 0 ? sum_ : sum_of_mapped_,
                 .grid = blocks_for(pieces, threads),
                 .block = threads,
                 .overlaps_predecessor = true};
-  launch.set_arguments(CombineArguments{.in = as<const unsigned short>(call.at.cache3) + first,
-                                        .in_pitch = static_cast<int>(problem_.N2),
+  launch.set_arguments(CombineArguments{.in = as<const unsigned short>(call.at.cache3),
                                         .slot_rows = token_tiles_ ? nullptr : as<const int>(call.at.slot_rows),
                                         .topk_ids = as<const int>(call.at.topk_ids),
                                         .map = expert_map(call.at),
-                                        .out = as<unsigned short>(call.at.out) + first,
+                                        .out = as<unsigned short>(call.at.out),
                                         .out_pitch = out_pitch(call.at),
                                         .tokens = call.M,
                                         .topk = static_cast<int>(problem_.topk),
-                                        .columns = static_cast<int>(problem_.N2 - first)});
+                                        .columns = static_cast<int>(problem_.N2)});
   call.launch(Stage::combine, launch);
 }
 

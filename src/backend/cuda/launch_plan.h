@@ -104,7 +104,6 @@ class LaunchPlan {
   TensorGemmArguments with_tensors(const GemmArguments& arguments, Stage stage, const TensorBoxes& boxes,
                                    std::uint64_t maps, const Call& call) const;
   std::int64_t row_tiles(const KernelPlan& plan, std::int64_t slots) const;  ///< at most
-  std::int64_t blocks(const Gemm& gemm, std::int64_t slots) const;           ///< of the grid
   int early_blocks(const KernelPlan& plan, const Call& call) const;
   int hidden_pitch(const Addresses& at) const;
   int out_pitch(const Addresses& at) const;
