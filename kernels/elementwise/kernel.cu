@@ -3,6 +3,7 @@
 #include "kernels/lib/activation.cuh"
 #include "kernels/lib/arguments.h"
 #include "kernels/lib/eight.cuh"
+#include "kernels/ptx/cache_policy.cuh"
 #include "kernels/ptx/grid_dependency.cuh"
 
 namespace moetune::elementwise {
@@ -86,6 +87,7 @@ __device__ __forceinline__ void sum_over_topk(const CombineArguments& args) {
       Where == Places::rows || args.slot_rows != nullptr ? 1u << 31 : static_cast<unsigned>(min(args.map.global, args.map.experts));
   // Eight loads are under way before the first is added: with few tokens their latency is all that this kernel costs.
   constexpr int kBatch = 8;
+  const unsigned long long read_once = ptx::evict_first_policy();  // the second GEMM asked the L2 to keep them
   Eight sum = {};
   for (int first = 0; first < args.topk; first += kBatch) {
     const long long first_slot = token * args.topk + first;
@@ -101,7 +103,7 @@ __device__ __forceinline__ void sum_over_topk(const CombineArguments& args) {
       addends[s] = make_uint4(0, 0, 0, 0);
       const long long at = Where == Places::rows ? known[s] : first_slot + s;
       if (Where == Places::slots ? first + s < args.topk : known[s] >= 0)
-        addends[s] = load(args.in + at * args.columns + column);
+        addends[s] = ptx::load_global(args.in + at * args.columns + column, read_once);
     }
 #pragma unroll
     for (int s = 0; s < kBatch; s++) {

@@ -10,13 +10,6 @@ __device__ __forceinline__ void prefetch_tensor_map(const TensorMap& map) {
   asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
 }
 
-/// A policy for the L2: these lines go first, since nobody reads them again.
-__device__ __forceinline__ unsigned long long evict_first_policy() {
-  unsigned long long policy;
-  asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
-  return policy;
-}
-
 /// The coordinates of a box, innermost dimension first.
 template <int Rank>
 struct Coordinates {
@@ -86,6 +79,12 @@ __device__ __forceinline__ void multicast_box(unsigned shared, const TensorMap& 
 __device__ __forceinline__ void store_box(const TensorMap& map, unsigned shared, const Coordinates<3>& c) {
   asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.tile.bulk_group [%0, {%2, %3, %4}], [%1];"
                ::"l"(&map), "r"(shared), MOETUNE_AT3(c) : "memory");
+}
+/// The same with a policy for the L2.
+__device__ __forceinline__ void store_box(const TensorMap& map, unsigned shared, const Coordinates<3>& c,
+                                          unsigned long long policy) {
+  asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.tile.bulk_group.L2::cache_hint [%0, {%3, %4, %5}], [%1], %2;"
+               ::"l"(&map), "r"(shared), "l"(policy), MOETUNE_AT3(c) : "memory");
 }
 __device__ __forceinline__ void commit_stores() {
   asm volatile("cp.async.bulk.commit_group;" ::: "memory");

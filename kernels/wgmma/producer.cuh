@@ -5,6 +5,7 @@
 
 #include "kernels/lib/early_tile.cuh"
 #include "kernels/ptx/barrier.cuh"
+#include "kernels/ptx/cache_policy.cuh"
 #include "kernels/ptx/grid_dependency.cuh"
 #include "kernels/ptx/tensor_copy.cuh"
 #include "kernels/ptx/warpgroup.cuh"

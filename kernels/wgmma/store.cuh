@@ -7,6 +7,7 @@
 #include "kernels/lib/row_tiles.cuh"
 #include "kernels/ptx/atomic.cuh"
 #include "kernels/ptx/barrier.cuh"
+#include "kernels/ptx/cache_policy.cuh"
 #include "kernels/ptx/convert.cuh"
 #include "kernels/ptx/tensor_copy.cuh"
 #include "kernels/ptx/warpgroup.cuh"
@@ -127,8 +128,14 @@ class Store {
     ptx::fence_async_proxy();
     sync();
     if (!is_issuer()) return;
-    if (const int left = tile.rows - first_row; left > 0)
-      ptx::store_box(out_map_, buffer, ptx::Coordinates<3>{column, (1 << 30) - left, tile.row + tile.rows});
+    if (const int left = tile.rows - first_row; left > 0) {
+      const ptx::Coordinates<3> box{column, (1 << 30) - left, tile.row + tile.rows};
+      // moe_sum comes next, and finds the more of it in the L2 the less of that weights have taken.
+      if constexpr (G::kSecond)
+        ptx::store_box(out_map_, buffer, box, ptx::evict_last_policy());
+      else
+        ptx::store_box(out_map_, buffer, box);
+    }
     ptx::commit_stores();
   }
   /// The buffers take turns: waits until the copy engine has read what this one had.
