@@ -179,7 +179,8 @@ constexpr const char* why_invalid(const Config& c, Gemms gemms) {
   }
   if (launch_registers(c) < 64) return "blocks_per_sm leaves a thread fewer than 64 registers";
   const int most = moves_registers(c, gemms) ? consumer_registers(c, gemms) : launch_registers(c);
-  if (accumulators(c) + other_registers(c, gemms) > most) return "the accumulators need more than the registers of a thread";
+  if (accumulators(c) + other_registers(c, gemms) > most)
+    return "the accumulators need more than the registers of a thread";
   // The compiler takes the registers at launch for all that an instruction can have.
   if (instruction_n(c) / 2 + 32 > launch_registers(c))
     return "an instruction needs more registers than a thread is launched with";

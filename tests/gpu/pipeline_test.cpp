@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "gpu/gpu.h"
+#include "kernel/engine.h"
 #include "reference/reference.h"
 
 namespace moetune {
@@ -66,7 +67,8 @@ std::vector<StageConfig> configs() {
                                 {96, 128, 64, 1, 3, 1, 1, 2, 0, 1, 1, 1, 1},
                                 {128, 128, 64, 8, 6, 2, 2, 1, 0, 1, 0, 1, 1},
                                 {128, 128, 64, 8, 6, 2, 2, 1, 0, 1},
-                                {192, 192, 64, 8, 4, 3, 2, 1, 0, 1, 0, 1, 1}})
+                                {192, 192, 64, 8, 4, 3, 2, 1, 0, 1, 0, 1, 1},
+                                {160, 256, 64, 8, 4, 2, 2, 1, 0, 1, 0, 1, 1}})
     all.push_back(wgmma_config("wgmma_swap_ab", tile));
   return all;
 }
@@ -78,12 +80,14 @@ StageConfig for_stage(Stage stage, StageConfig config) {
   return config;
 }
 
-/// Both GEMMs in one kernel with this tile, where the engine has such a kernel.
-std::optional<PipelineConfig> single(StageConfig config) {
+/// Both GEMMs in one kernel with this tile, where the engine has such a kernel and registers for it.
+std::optional<PipelineConfig> single(StageConfig config, const Problem& problem) {
   if (config.engine == "mma") return std::nullopt;
   for (const auto& [key, value] :
        {std::pair{"CLUSTER_SIZE_M", 1}, {"dynamic", 0}, {"fuse_combine", 0}, {"permute_tokens", 0}, {"SPLIT_K", 1}})
     config.config.set(key, value);
+  const auto why = find_engine(config.engine).why_invalid(config.config, Stage::mlp, problem, gpu()->info());
+  if (why && why->find("registers") != std::string::npos) return std::nullopt;
   return PipelineConfig{.impl = Impl::merged_single, .stages = {{Stage::mlp, config}}};
 }
 
@@ -118,7 +122,7 @@ void check(const Problem& problem) {
     for (const Stage stage : {Stage::gemm1, Stage::gate, Stage::final})
       kernels.emplace_back(stage, for_stage(stage, config));
   for (const StageConfig& config : all)
-    if (const auto both = single(config)) kernels.emplace_back(Stage::mlp, both->stages.at(Stage::mlp));
+    if (const auto both = single(config, problem)) kernels.emplace_back(Stage::mlp, both->stages.at(Stage::mlp));
   gpu()->prepare(problem, kernels, [] {});
   for (const Fill fill : {Fill::random, Fill::exact_integer}) {
     const auto workload = gpu()->load(problem, {.fill = fill, .seed = ++seed});
@@ -128,7 +132,7 @@ void check(const Problem& problem) {
       for (std::size_t i = 0; i < all.size(); i++) {
         pipelines.push_back(pipeline(impl, all[i], all[(i + 3) % all.size()]));
         if (impl != Impl::merged) continue;
-        if (const auto both = single(all[i])) pipelines.push_back(*both);
+        if (const auto both = single(all[i], problem)) pipelines.push_back(*both);
       }
       for (const PipelineConfig& config : pipelines) {
         auto built = workload->build(config);
