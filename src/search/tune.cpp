@@ -18,6 +18,7 @@ namespace moetune {
 namespace {
 
 constexpr double kSearchShare = 0.65;     // of the seconds; the rest is for the finals
+constexpr double kShortSearch = 0.45;     // the same where these take visits of 0.4 s: see needs_long_finals()
 constexpr std::size_t kWarmConfigs = 4;   // of each stage, tried before the engines' guesses
 constexpr std::size_t kJoins = 4;         // of an implementation, in the finals
 constexpr std::size_t kTries = 24;        // pipelines of an implementation that these are chosen from
@@ -260,7 +261,7 @@ class Tuning {
       const double now = bench_->now();
       std::optional<double> deadline;
       if (limits_.has_deadline()) {
-        const double share = (start_s_ + kSearchShare * limits_.seconds - now) / static_cast<double>(stages_left);
+        const double share = (start_s_ + search_share() * limits_.seconds - now) / static_cast<double>(stages_left);
         // Whatever the stages before it took: the best of the engine's first guesses is worth more than long finals,
         // and than keeping to the second, but finals of two rounds choose nothing.
         const double before_finals = start_s_ + kMostSearch * limits_.seconds - now;
@@ -316,6 +317,16 @@ class Tuning {
         fail(impl, result.failures[impl], "no finalist worked");
     }
     return std::move(result.best);
+  }
+
+  double search_share() const { return needs_long_finals() ? kShortSearch : kSearchShare; }
+
+  /// Where replays may meet the power limit, at other moments in every round, it takes six rounds of four candidates to
+  /// tell a lead of 5 % from that: 10 seconds. A GPU that waits for memory half of the time stays below the limit.
+  bool needs_long_finals() const {
+    const Work work = pipeline_work(problem_, even_load(problem_));
+    return options_.timing.load == LoadState::replays && bench_->settle_seconds() > 0 &&
+           work.flops / options_.ceilings.matrix_flops_per_s > 0.5 * work.bytes / options_.ceilings.read_bytes_per_s;
   }
 
   /// What the time left allows: little where a few runs of a pipeline take seconds. Half of what the finals can spare

@@ -208,6 +208,22 @@ TEST(Finals, ReplaysDecideWhereTheyAreReported) {
   }
 }
 
+// One is slowed down half way through its visits, the other later: a lead in every visit as a whole.
+TEST(Finals, ReplaysAreToldApartThoughTheirClockFallsMeanwhile) {
+  const PipelineConfig standard = merged(kA, kA), hungry = merged(kB, kB);
+  const auto time_us = [](Stage stage, const StageConfig& config) -> std::optional<double> {
+    return stage == Stage::gate || stage == Stage::final ? (config == kB ? 1000.0 : 1090.0) : 5.0;
+  };
+  FakeSpec spec{.time_us = time_us, .throttle = 0.3, .settle_s = 0.1};
+  spec.power = [&](const PipelineConfig& config) { return config == hungry ? 1.3 : 1; };
+  for (const double seconds : {4.0, 6.0}) {
+    const Held run = finals_of(spec, {{Impl::merged, {{.config = standard, .is_default = true}, {.config = hungry}}}},
+                               seconds, {.load = LoadState::replays, .routing_draws = 3});
+    ASSERT_EQ(run.result.best.size(), 1u);
+    EXPECT_EQ(run.result.best[0].config, hungry) << seconds;
+  }
+}
+
 TEST(Finals, OfReplaysThereAreFewerRoundsWhereTimeIsShort) {
   const FakeSpec spec{.time_us = small_bowl(), .noise = 0.02, .compile_s = 0, .throttle = 0.15, .settle_s = 0.2};
   for (const double seconds : {0.3, 2.0, 20.0}) {
