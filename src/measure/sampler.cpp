@@ -117,6 +117,7 @@ class Runner {
     Measurement measurement{
         .time = summarise_draws(rounds_us_, context_.draws()), .rounds_us = std::move(rounds_us_), .seconds = spent_s_};
     measurement.time.stopped_by = stopped_by_;
+    if (measurement.rounds_us.size() > 1) measurement.time.rounds_us = measurement.round_medians();
     clock_.complete(measurement.time);
     return measurement;
   }

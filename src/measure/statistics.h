@@ -16,9 +16,11 @@ struct Summary {
   double sm_clock_mhz = 0;             ///< of a GPU's multiprocessors meanwhile, the median; 0 where it was not read
   std::vector<std::string> slowed_by;  ///< what kept that clock down, in any of the visits, sorted; see ClockState
 
+  int slow_visits = 0;  ///< kept although that clock was far below its best, three times over; see measure/sampler.h
+  std::vector<double> rounds_us;  ///< the median of each round, where there were several
+
   /// Half the interval as a share of the median; infinite where there is no median.
   double relative_half_width() const;
-  int slow_visits = 0;  ///< kept although that clock was far below its best, three times over; see measure/sampler.h
 
   bool operator==(const Summary&) const = default;
 };

@@ -197,6 +197,7 @@ Json to_json(const Summary& summary) {
   if (summary.sm_clock_mhz > 0) json["sm_clock_mhz"] = number(summary.sm_clock_mhz);
   if (!summary.slowed_by.empty()) json["slowed_by"] = summary.slowed_by;
   if (summary.slow_visits > 0) json["slow_visits"] = summary.slow_visits;
+  for (const double us : summary.rounds_us) json["rounds_us"].push_back(number(us));
   return json;
 }
 
@@ -214,6 +215,8 @@ Summary read_summary(const Field& field) {
   if (const auto slow = field.find("slow_visits")) summary.slow_visits = slow->small_integer();
   if (const auto slowed_by = field.find("slowed_by"))
     for (const Field& reason : slowed_by->elements()) summary.slowed_by.push_back(reason.text());
+  if (const auto rounds = field.find("rounds_us"))
+    for (const Field& us : rounds->elements()) summary.rounds_us.push_back(us.finite());
   return summary;
 }
 

@@ -8,7 +8,7 @@
 namespace moetune {
 
 /// Readers take files of the same major version; a minor version only adds fields.
-inline constexpr std::string_view kSchemaVersion = "1.6";
+inline constexpr std::string_view kSchemaVersion = "1.7";
 /// Throws Error where `document`'s "schema" is another or its "schema_version" cannot be read by this version.
 void check_schema(const Field& document, std::string_view schema);
 

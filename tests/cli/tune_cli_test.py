@@ -46,7 +46,7 @@ class Tune(CliTest):
         self.assertNotIn("\x1b", stdout + stderr)
 
         header, *rest = self.records()
-        self.assertEqual((header["kind"], header["schema_version"]), ("header", "1.6"))
+        self.assertEqual((header["kind"], header["schema_version"]), ("header", "1.7"))
         self.assertIn("tune", header["environment"]["command"])
         trials = [record for record in rest if record["kind"] == "trial"]
         bests = [record for record in rest if record["kind"] == "best"]

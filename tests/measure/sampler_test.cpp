@@ -109,6 +109,7 @@ TEST(Sample, GoesThroughTheDrawsOfTheRoutingByTurns) {
   for (std::size_t round = 0; round < draws.size(); ++round) EXPECT_EQ(draws[round], static_cast<int>(round % 3));
   for (const auto& result : results) {
     const std::vector<double> medians = result.value().round_medians();
+    EXPECT_EQ(result.value().time.rounds_us, medians);
     ASSERT_EQ(medians.size(), draws.size());
     EXPECT_EQ(medians[0], medians[3]);  // there is no noise
     EXPECT_NE(medians[0], medians[1]);

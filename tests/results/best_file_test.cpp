@@ -38,7 +38,7 @@ TEST(BestFile, HoldsWhatAServingEngineNeeds) {
   for (const char* key : {"BLOCK_SIZE_M", "BLOCK_SIZE_N", "BLOCK_SIZE_K", "GROUP_SIZE_M", "num_warps", "num_stages"})
     EXPECT_TRUE(gate.contains(key)) << key;
   EXPECT_NE(gate["BLOCK_SIZE_M"], json["stages"]["final"]["config"]["BLOCK_SIZE_M"]) << "the stages have a config each";
-  EXPECT_EQ(json["schema_version"], "1.6");
+  EXPECT_EQ(json["schema_version"], "1.7");
   EXPECT_EQ(json["environment"]["device"]["name"], "NVIDIA H200");
   EXPECT_EQ(json["verdict"]["passed"], true);
   EXPECT_EQ(json["roofline_fraction"], 0.75);

@@ -29,6 +29,7 @@ TEST(Json, RecordsRoundTrip) {
   Summary clocked = sample_summary(0.1);
   clocked.sm_clock_mhz = 1980;
   clocked.slowed_by = {"power limit", "temperature"};
+  clocked.rounds_us = {101.5, 99.25};
   EXPECT_EQ(round_trip(to_json(clocked), read_summary), clocked);
   EXPECT_FALSE(to_json(sample_summary(0.1)).contains("sm_clock_mhz")) << "where it was not read";
   EXPECT_FALSE(to_json(sample_summary(0.1)).contains("slowed_by"));
