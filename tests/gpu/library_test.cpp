@@ -115,8 +115,8 @@ StageConfig config(const char* engine, std::initializer_list<int> values) {
   return result;
 }
 
-/// Pipelines of every engine the GPU has: clusters, dynamic tiles, tokens in order, split sums, the fused sum, both GEMMs
-/// in one kernel.
+/// Pipelines of every engine the GPU has: clusters, dynamic tiles, tokens in order, split sums, the fused sum, both
+/// GEMMs in one kernel.
 std::vector<PipelineConfig> pipelines() {
   std::vector<PipelineConfig> all;
   const auto add = [&](const StageConfig& gate, const StageConfig& final) {
@@ -362,8 +362,8 @@ TEST(Library, TheThreadsContextIsLeftAsItWas) {
   EXPECT_TRUE(host.judge(Impl::merged).passed);
 }
 
-/// Of a call: 12 us of the host's time are wanted, with weights of 48 layers by turns. A launch alone takes 2.5 to 3.8 us
-/// on the machine that this was written on, so that four of them do not fit.
+/// Of a call: 12 us of the host's time are wanted, with weights of 48 layers by turns. A launch alone takes 2.5 to 3.8
+/// us on the machine that this was written on, so that four of them do not fit.
 TEST(Library, ACallCostsTheHostLittle) {
   MOETUNE_NEEDS_GPU();
   for (const PipelineConfig& pipeline : pipelines()) {

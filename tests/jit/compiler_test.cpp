@@ -196,9 +196,12 @@ TEST_F(Compiler, EveryHopperKernelCompilesWithoutSpills) {
       wgmma_config(192, 128, 64, 4, 3), with(wgmma_config(128, 192, 64, 4, 2), {{"SPLIT_K", 2}})};
   const std::vector<Config> swapped{
       with(wgmma_config(8, 64, 128, 6, 1), {{"blocks_per_sm", 2}, {"evict_first", 1}, {"dynamic", 1}}),
-      wgmma_config(16, 256, 64, 4, 1), wgmma_config(32, 128, 256, 2, 2), wgmma_config(96, 256, 64, 3, 2),
+      wgmma_config(16, 256, 64, 4, 1),
+      wgmma_config(32, 128, 256, 2, 2),
+      wgmma_config(96, 256, 64, 3, 2),
       with(wgmma_config(128, 128, 64, 3, 2), {{"CLUSTER_SIZE_M", 2}, {"permute_tokens", 1}}),
-      wgmma_config(160, 256, 64, 4, 2), wgmma_config(192, 192, 64, 4, 3)};
+      wgmma_config(160, 256, 64, 4, 2),
+      wgmma_config(192, 192, 64, 4, 3)};
   const auto for_stage = [](Stage stage, const Config& config) {
     return stage == Stage::final ? with(config, {{"permute_tokens", 0}}) : config;
   };
