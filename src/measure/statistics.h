@@ -15,7 +15,6 @@ struct Summary {
   std::string stopped_by;              ///< "interval" or "cap"; see measure/sampler.h
   double sm_clock_mhz = 0;             ///< of a GPU's multiprocessors meanwhile, the median; 0 where it was not read
   std::vector<std::string> slowed_by;  ///< what kept that clock down, in any of the visits, sorted; see ClockState
-
   int slow_visits = 0;  ///< kept although that clock was far below its best, three times over; see measure/sampler.h
   std::vector<double> rounds_us;  ///< the median of each round, where there were several
 

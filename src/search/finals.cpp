@@ -134,23 +134,27 @@ class Finals {
   void measure_last(std::vector<Entry>& last) {
     const bool has_limit = bench_.settle_seconds() > 0;
     if (!is_by_replays()) {
-      // Visits that are too short are over before the clock is the candidate's own.
-      const int rounds = has_limit ? last_rounds(last.size(), kOwnClock) : kRounds;
+      const int rounds = has_limit ? last_rounds(last.size()) : kRounds;
       return measure(last, kLastShare, rounds, reporting(bench_.settle_seconds()), "fresh data", 0);
     }
-    const SamplingRule visit = replays(1);
-    const int rounds = last_rounds(last.size(), visit.read_seconds + visit.visit_seconds);
+    const int rounds = last_rounds(last.size());
     SamplingRule rule = replays(rounds);
     // Without one of the draws it were a mean of something else. A CPU's runs may take seconds, though.
     if (has_limit) rule.least_rounds = least_last_rounds();
     measure(last, kLastShare, rounds, rule, "fresh data", 0);
   }
 
-  /// Fewer where little time is left for visits of so many seconds.
-  int last_rounds(std::size_t candidates, double visit_seconds) const {
+  /// Of the last rounds. Visits to lasting load that are shorter are over before the clock is the candidate's own.
+  double visit_seconds() const {
+    const SamplingRule visit = replays(1);
+    return is_by_replays() ? visit.read_seconds + visit.visit_seconds : kOwnClock;
+  }
+
+  /// Fewer where little time is left for their visits.
+  int last_rounds(std::size_t candidates) const {
     const std::optional<double> seconds = seconds_left(kLastShare);
     if (!seconds) return kRounds;
-    const double visits = *seconds / static_cast<double>(std::max<std::size_t>(candidates, 1)) / visit_seconds;
+    const double visits = *seconds / static_cast<double>(std::max<std::size_t>(candidates, 1)) / visit_seconds();
     return static_cast<int>(std::clamp(visits, double(least_last_rounds()), double{kRounds}));
   }
 
@@ -240,9 +244,7 @@ class Finals {
 
   /// Of the last rounds, of each who takes part. Of replays each draw has two, as only these show how they vary.
   double seconds_to_tell_apart() const {
-    if (!is_by_replays()) return least_last_rounds() * kOwnClock;
-    const SamplingRule visit = replays(1);
-    return std::min(2 * least_last_rounds(), kRounds) * (visit.read_seconds + visit.visit_seconds);
+    return visit_seconds() * (is_by_replays() ? std::min(2 * least_last_rounds(), kRounds) : least_last_rounds());
   }
 
   /// The winner of the last rounds, on the fresh data, by the rule of the finals. It ties with those whom these rounds

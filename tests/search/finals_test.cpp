@@ -95,6 +95,17 @@ const std::vector<std::pair<Impl, std::vector<Finalist>>> kDefaultsAlone{
     {Impl::three_kernel, {{.config = three_kernel(kA, kA), .is_default = true}}},
     {Impl::merged, {{.config = merged(kA, kA), .is_default = true}}}};
 
+/// The default has kA in both stages, the other kB.
+const std::vector<std::pair<Impl, std::vector<Finalist>>> kDefaultAndB{
+    {Impl::merged, {{.config = merged(kA, kA), .is_default = true}, {.config = merged(kB, kB)}}}};
+
+/// Both GEMMs take `b_us` with kB and `others_us` with all else.
+auto gemms_taking(double b_us, double others_us) {
+  return [=](Stage stage, const StageConfig& config) -> std::optional<double> {
+    return stage == Stage::gate || stage == Stage::final ? (config == kB ? b_us : others_us) : 5.0;
+  };
+}
+
 TEST(Finals, ReportLastingLoadAndBurstsBesideIt) {
   const Held run = finals_of({.time_us = small_bowl(), .throttle = 0.15, .settle_s = 0.2}, kDefaultsAlone);
   ASSERT_EQ(run.result.best.size(), 2u);
@@ -158,8 +169,6 @@ TEST(Finals, OthersNearTheFastestMeetItAtThePowerLimit) {
 
 // What the finals' rounds cannot tell from the default may lead it by far under lasting load.
 TEST(Finals, TheFastestMeetsTheDefaultUnderLastingLoadThoughTheyTied) {
-  const std::vector<std::pair<Impl, std::vector<Finalist>>> finalists{
-      {Impl::merged, {{.config = merged(kA, kA), .is_default = true}, {.config = merged(kB, kB)}}}};
   const auto time_us = [](Stage, const StageConfig& config) -> std::optional<double> {
     return config == kB ? 100.0 : 100.2;
   };
@@ -167,7 +176,7 @@ TEST(Finals, TheFastestMeetsTheDefaultUnderLastingLoadThoughTheyTied) {
   for (const bool is_hungry : {true, false}) {
     spec.power = [&](const PipelineConfig& config) { return is_hungry && config == merged(kA, kA) ? 1.25 : 1; };
     for (const std::optional<double> seconds : {std::optional<double>{}, std::optional<double>{3.0}}) {
-      const Held run = finals_of(spec, finalists, seconds);
+      const Held run = finals_of(spec, kDefaultAndB, seconds);
       ASSERT_EQ(run.result.best.size(), 1u);
       EXPECT_EQ(run.result.best[0].config, is_hungry ? merged(kB, kB) : merged(kA, kA)) << seconds.value_or(0);
       ASSERT_TRUE(run.result.best[0].choice);
@@ -195,14 +204,10 @@ TEST(Finals, ReplaysAreReportedBeforeAPowerLimitSlowsThem) {
 // What draws more than the limit allows is slower by itself, but only once it has run for a while.
 TEST(Finals, ReplaysDecideWhereTheyAreReported) {
   const PipelineConfig standard = merged(kA, kA), hungry = merged(kB, kB);
-  const auto time_us = [](Stage stage, const StageConfig& config) -> std::optional<double> {
-    return stage == Stage::gate || stage == Stage::final ? (config == kB ? 1000.0 : 1020.0) : 5.0;
-  };
-  FakeSpec spec{.time_us = time_us, .throttle = 0.2, .settle_s = 0.2};
+  FakeSpec spec{.time_us = gemms_taking(1000, 1020), .throttle = 0.2, .settle_s = 0.2};
   spec.power = [&](const PipelineConfig& config) { return config == hungry ? 1.5 : 1; };
   for (const LoadState load : kLoadStates) {
-    const Held run = finals_of(spec, {{Impl::merged, {{.config = standard, .is_default = true}, {.config = hungry}}}},
-                               std::nullopt, {.load = load});
+    const Held run = finals_of(spec, kDefaultAndB, std::nullopt, {.load = load});
     ASSERT_EQ(run.result.best.size(), 1u);
     EXPECT_EQ(run.result.best[0].config, load == LoadState::replays ? hungry : standard);
   }
@@ -211,14 +216,10 @@ TEST(Finals, ReplaysDecideWhereTheyAreReported) {
 // One is slowed down half way through its visits, the other later: a lead in every visit as a whole.
 TEST(Finals, ReplaysAreToldApartThoughTheirClockFallsMeanwhile) {
   const PipelineConfig standard = merged(kA, kA), hungry = merged(kB, kB);
-  const auto time_us = [](Stage stage, const StageConfig& config) -> std::optional<double> {
-    return stage == Stage::gate || stage == Stage::final ? (config == kB ? 1000.0 : 1090.0) : 5.0;
-  };
-  FakeSpec spec{.time_us = time_us, .throttle = 0.3, .settle_s = 0.1};
+  FakeSpec spec{.time_us = gemms_taking(1000, 1090), .throttle = 0.3, .settle_s = 0.1};
   spec.power = [&](const PipelineConfig& config) { return config == hungry ? 1.3 : 1; };
   for (const double seconds : {4.0, 6.0}) {
-    const Held run = finals_of(spec, {{Impl::merged, {{.config = standard, .is_default = true}, {.config = hungry}}}},
-                               seconds, {.load = LoadState::replays, .routing_draws = 3});
+    const Held run = finals_of(spec, kDefaultAndB, seconds, {.load = LoadState::replays, .routing_draws = 3});
     ASSERT_EQ(run.result.best.size(), 1u);
     EXPECT_EQ(run.result.best[0].config, hungry) << seconds;
   }
