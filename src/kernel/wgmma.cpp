@@ -236,11 +236,9 @@ std::vector<Config> swap_ab_first_configs(Stage stage, const Problem& problem, c
     if (pays_to_permute(problem))
       all = {{160, 256, 64, 8, 4, 2, pairs ? 2 : 1, 1, 0, 1, 1},
              {160, 256, 64, 8, 4, 2, pairs ? 1 : 2, 1, 0, 1, 1},
-             {160, 256, 64, 8, 4, 2, 1, 1, 0, 0, 1},
-             {192, 256, 64, 8, 3, 2, 2, 1, 0, 1, 1}};  // of 1024 rows three pairs of 171, where 160 makes four of 128
+             {160, 256, 64, 8, 4, 2, 1, 1, 0, 0, 1}};
     if (rows > 700) all.push_back({128, 256, 64, 8, 4, 2, 2, 1, 0, 1});
     if (pairs) all.push_back({160, 256, 64, 8, 4, 2, 2, 1, 0, 1});
-    if (rows > 700) all.push_back({192, 256, 64, 8, 3, 2, 2, 1, 0, 1});
     for (const Guess& guess : {Guess{160, 256, 64, 8, 4, 2},
                                {160, 256, 64, 8, 4, 2, 1, 1, 0, 1},
                                {160, 256, 64, 8, 4, 2, 2, 1, 0, 1},
