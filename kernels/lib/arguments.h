@@ -67,16 +67,17 @@ struct GemmArguments {
   int* progress;                  ///< [2] zeros, which a kernel leaves as zeros: tiles handed out, blocks that are done
   float* partials;                ///< SPLIT_K: [tiles, parts, elements of a tile]
   int* parts_done;                ///< SPLIT_K: [tiles, consumers] zeros, which a kernel leaves as zeros
-  unsigned short* combined;       ///< fused combine: [M, out_columns]
+  unsigned short* combined;       ///< where the second GEMM sums up over topk: [M, out_columns]
   int combined_pitch;             ///< elements from one row of `combined` to the next, a multiple of 8
   const int* slot_rows;           ///< fused combine: [slots]: slot -> row, -1: none; null where rows are slots
   const int* row_count;           ///< fused combine: [1]: rows in all; null where rows are slots
   int* arrivals;                  ///< fused combine: [M, column tiles] zeros, which a kernel leaves as zeros
   int* rows_done;                 ///< a kernel of both GEMMs: [row tiles] zeros, which it leaves as zeros
   int rows_expected;              ///< its count for a row tile that the first GEMM is done with
-  const int* topk_ids;  ///< [slots]: the experts, where tiles is null; slots whose expert is not here have no row
-  ExpertMap map;        ///< of the experts in topk_ids
-  int early_blocks;     ///< first GEMM: so many blocks ask for their first weights before slots are grouped
+  const int* topk_ids;     ///< [slots]: the experts, where tiles is null; slots whose expert is not here have no row
+  ExpertMap map;           ///< of the experts in topk_ids
+  int early_blocks;        ///< first GEMM: so many blocks start before slots are grouped, on what topk_ids tell
+  int reads_weights_once;  ///< hardly an expert has a second row tile: the L2 may let go of weights first
   int slots;
   int topk;
   int group_m;  ///< row tiles of an expert walked before the next column tile

@@ -1,8 +1,9 @@
 // What a block of the first GEMM can know of its first tile while slots are still being grouped: enough to ask for the
-// tile's weights, whose way from memory then takes as long as grouping does.
+// tile's weights, whose way from memory then takes as long as grouping does, and for its tokens.
 #pragma once
 
 #include "kernels/lib/row_tiles.cuh"
+#include "kernels/ptx/warp.cuh"
 
 namespace moetune {
 
@@ -60,6 +61,26 @@ __device__ __forceinline__ RowTile count_entry(const GemmArguments& args, int ro
           .row = __shfl_sync(~0u, entry.row, owner),
           .rows = __shfl_sync(~0u, entry.rows, owner),
           .first = __shfl_sync(~0u, entry.first, owner)};
+}
+
+/// slots[0 … rows) = the slots of `expert` in their order, without the first `skipped`. By a warp, after count_entry.
+__device__ __forceinline__ void find_slots(const GemmArguments& args, int expert, int skipped, int rows, int* slots) {
+  constexpr int kAhead = 8;
+  const int lane = threadIdx.x % 32;
+  int next = -skipped;
+#pragma unroll 1
+  for (int first = lane; __any_sync(~0u, first < args.slots) && next < rows; first += kAhead * 32) {
+    int ids[kAhead];
+#pragma unroll
+    for (int i = 0; i < kAhead; i++) ids[i] = first + i * 32 < args.slots ? args.topk_ids[first + i * 32] : -1;
+#pragma unroll
+    for (int i = 0; i < kAhead; i++) {
+      const unsigned own = __ballot_sync(~0u, ids[i] == expert);
+      const int at = next + __popc(own & ptx::lanes_below());
+      if (ids[i] == expert && at >= 0 && at < rows) slots[at] = first + i * 32;
+      next += __popc(own);
+    }
+  }
 }
 
 }  // namespace moetune

@@ -46,6 +46,12 @@ constexpr WarpGrid warp_grid(const Config& c) {
   return best;
 }
 
+/// Whether a tile can be all slots of a token, so that the block sums them up: an instruction's eight columns are of
+/// one slot, and its rows hold them all.
+constexpr bool can_sum(const Config& c, long long slots) {
+  return slots >= 1 && slots <= kMmaM && c.block_n % (kMmaN * slots) == 0;
+}
+
 constexpr int stage_bytes(const Config& c) {
   return (c.block_m + c.block_n) * c.block_k * kElementBytes;
 }

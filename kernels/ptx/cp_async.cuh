@@ -13,6 +13,13 @@ __device__ __forceinline__ void cp_async_16(unsigned shared, const void* global,
   asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(shared), "l"(global), "r"(bytes)
                : "memory");
 }
+/// The same with a policy for the L2, see kernels/ptx/cache_policy.cuh.
+__device__ __forceinline__ void cp_async_16(unsigned shared, const void* global, unsigned bytes,
+                                            unsigned long long policy) {
+  asm volatile("cp.async.cg.shared.global.L2::cache_hint.L2::128B [%0], [%1], 16, %2, %3;" ::"r"(shared), "l"(global),
+               "r"(bytes), "l"(policy)
+               : "memory");
+}
 
 __device__ __forceinline__ void cp_async_commit() {
   asm volatile("cp.async.commit_group;" ::: "memory");

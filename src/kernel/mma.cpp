@@ -120,19 +120,22 @@ std::vector<Config> first_configs(Stage stage, const Problem& problem, const Dev
 KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem, bool token_tiles) {
   const mma::Config c = to_mma_config(config);
   const GemmShape shape = gemm_shape(stage, problem);
-  const int columns = mma::out_columns(c, epilogue_of(stage));
+  const bool sums = stage == Stage::final && token_tiles && mma::can_sum(c, problem.topk);
+  const int slots = sums ? static_cast<int>(problem.topk) : 0;
+  const int columns = mma::out_columns(c, epilogue_of(stage)) / std::max(slots, 1);
   KernelPlan plan{.source = {.path = "kernels/mma/kernel.cu", .defines = gemm_defines(stage, problem, token_tiles)},
                   .entry = gemm_kernel_name(stage),
                   .threads = mma::num_threads(c),
                   .shared_bytes = mma::smem_bytes(c),
                   .block_m = c.block_m,
                   .columns = columns,
-                  .group_m = c.group_m};
+                  .group_m = c.group_m,
+                  .summed_slots = slots};
   for (std::string define :
        {fmt::format("BLOCK_SIZE_M={}", c.block_m), fmt::format("BLOCK_SIZE_N={}", c.block_n),
         fmt::format("BLOCK_SIZE_K={}", c.block_k), fmt::format("NUM_WARPS={}", c.num_warps),
         fmt::format("NUM_STAGES={}", c.num_stages), fmt::format("EVEN_K={}", shape.K % c.block_k == 0 ? 1 : 0),
-        fmt::format("NARROW={}", shape.out_columns < columns ? 1 : 0)})
+        fmt::format("NARROW={}", shape.out_columns < columns ? 1 : 0), fmt::format("SUMMED_SLOTS={}", slots)})
     plan.source.defines.push_back(std::move(define));
   return plan;
 }

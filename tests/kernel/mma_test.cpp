@@ -116,6 +116,33 @@ TEST(MmaKernelPlan, LaunchesABlockForEachTile) {
   EXPECT_FALSE(mma_engine().kernel_plan(config(64, 128, 32, 8, 4, 2), Stage::final, kQwen, false).row_order);
 }
 
+// A slot's columns have to be whole instructions', and its rows in one of them.
+TEST(MmaTraits, ATileCanBeAllSlotsOfAToken) {
+  const auto can_sum = [](int block_n, long long slots) { return mma::can_sum({16, block_n, 64, 8, 4, 3}, slots); };
+  EXPECT_TRUE(can_sum(64, 1));
+  EXPECT_TRUE(can_sum(64, 8));
+  EXPECT_TRUE(can_sum(96, 6));
+  EXPECT_TRUE(can_sum(128, 16));
+  EXPECT_FALSE(can_sum(32, 8));
+  EXPECT_FALSE(can_sum(64, 6));
+  EXPECT_FALSE(can_sum(256, 32));
+}
+
+TEST(MmaKernelPlan, SumsUpOverTopkWhereNoRoutingRuns) {
+  const Config c = config(64, 128, 32, 8, 4, 2);
+  const KernelPlan sums = mma_engine().kernel_plan(c, Stage::final, kQwen, true);
+  EXPECT_EQ(sums.summed_slots, 8);
+  EXPECT_EQ(sums.columns, 16);
+  EXPECT_TRUE(sums.sums_over_topk());
+  const KernelPlan narrow = mma_engine().kernel_plan(config(64, 32, 32, 8, 4, 2), Stage::final, kQwen, true);
+  EXPECT_EQ(narrow.columns, 32);
+  for (const KernelPlan& plan : {narrow, mma_engine().kernel_plan(c, Stage::gate, kQwen, true),
+                                 mma_engine().kernel_plan(c, Stage::final, kQwen, false)}) {
+    EXPECT_EQ(plan.summed_slots, 0);
+    EXPECT_FALSE(plan.sums_over_topk());
+  }
+}
+
 TEST(Engines, OfCudaPlanKernelsAndOthersDoNot) {
   for (const Engine& engine : engines()) EXPECT_EQ(engine.kernel_plan != nullptr, engine.backend == Backend::cuda);
 }

@@ -88,7 +88,7 @@ LaunchPlan::LaunchPlan(Gpu& gpu, const Problem& problem, const PipelineConfig& c
   }
   if (permutes_tokens()) permute_ = gpu.load(elementwise_source(problem), "moe_permute");
   if (impl_ == Impl::three_kernel) activate_ = gpu.load(elementwise_source(problem), "activate_and_mul");
-  if (!gemms_.back().plan.fuses_combine) {
+  if (!gemms_.back().plan.sums_over_topk()) {
     const bool in_row_order = !token_tiles_ && gemms_.back().plan.row_order;
     sum_ = gpu.load(elementwise_source(problem), in_row_order ? "moe_sum" : "moe_sum_of_slots");
     sum_of_mapped_ = in_row_order ? sum_ : gpu.load(elementwise_source(problem), "moe_sum_of_mapped_slots");
@@ -145,7 +145,7 @@ int LaunchPlan::least_block_m() const {
 }
 
 std::int64_t LaunchPlan::row_tiles(const KernelPlan& plan, std::int64_t slots) const {
-  return token_tiles_ ? slots : tile_bound(slots, problem_.E, plan.block_m);
+  return token_tiles_ ? slots / std::max(plan.summed_slots, 1) : tile_bound(slots, problem_.E, plan.block_m);
 }
 
 std::int64_t LaunchPlan::column_tiles(const Gemm& gemm) const {
@@ -225,6 +225,7 @@ GemmArguments LaunchPlan::gemm_arguments(Stage stage, const KernelPlan& plan, co
       .topk_ids = as<const int>(at.topk_ids),
       .map = expert_map(at),
       .early_blocks = second ? 0 : early_blocks(plan, call),
+      .reads_weights_once = call.slots <= problem_.E * (token_tiles_ ? 1 : plan.block_m),
       .slots = static_cast<int>(call.slots),
       .topk = static_cast<int>(problem_.topk),
       .group_m = plan.group_m,
