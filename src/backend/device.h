@@ -57,8 +57,11 @@ class Pipeline {
   /// `n` samples of the whole pipeline, in µs, on inputs and intermediates that a run() has left in place.
   virtual Result<std::vector<double>> time(int n, const TimingOptions& options) = 0;
 
-  /// The same for one stage of the implementation alone.
-  virtual Result<std::vector<double>> time_stage(Stage stage, int n, const TimingOptions& options) = 0;
+  /// The same for some stages of the implementation alone.
+  virtual Result<std::vector<double>> time_stages(StageRange stages, int n, const TimingOptions& options) = 0;
+  Result<std::vector<double>> time_stage(Stage stage, int n, const TimingOptions& options) {
+    return time_stages(only(stage), n, options);
+  }
 };
 
 /// A problem's inputs, resident on a device.

@@ -208,7 +208,8 @@ void Runner::run(benchmark::State& state, Timed& timed, std::optional<Stage> sta
       if (const auto run = pipeline.run(); !run) return skip_failure(run.failure());
     }
     const int draws = draws_of(job.problem, job.timing);
-    const Candidate candidate{.pipeline = ready.result.value(), .stage = stage};
+    Candidate candidate{.pipeline = ready.result.value()};
+    if (stage) candidate.stages = only(*stage);
     SamplingContext context{.timing = job.timing};
     context.read = [this](double seconds) { device_.read_memory(seconds); };
     const bool of_replays = job.timing.load == LoadState::replays;

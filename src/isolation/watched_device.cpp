@@ -42,8 +42,8 @@ class WatchedPipeline final : public Pipeline {
   Result<std::vector<double>> time(int n, const TimingOptions& options) override {
     return watched_.call(config_, seconds(n), [&] { return pipeline_->time(n, options); });
   }
-  Result<std::vector<double>> time_stage(Stage stage, int n, const TimingOptions& options) override {
-    return watched_.call(config_, seconds(n), [&] { return pipeline_->time_stage(stage, n, options); });
+  Result<std::vector<double>> time_stages(StageRange stages, int n, const TimingOptions& options) override {
+    return watched_.call(config_, seconds(n), [&] { return pipeline_->time_stages(stages, n, options); });
   }
 
  private:

@@ -200,7 +200,7 @@ class Runner {
 
   Result<std::vector<double>> time(int n, const Pipeline*& last_run) {
     Pipeline& pipeline = candidate_.pipeline.pipeline();
-    if (!candidate_.stage) {
+    if (!candidate_.stages) {
       last_run = &pipeline;
       return pipeline.time(n, context_.timing);
     }
@@ -209,7 +209,7 @@ class Runner {
       last_run = &pipeline;
       if (!run) return run.failure();
     }
-    return pipeline.time_stage(*candidate_.stage, n, context_.timing);
+    return pipeline.time_stages(*candidate_.stages, n, context_.timing);
   }
 
   Candidate candidate_;

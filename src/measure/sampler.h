@@ -60,10 +60,10 @@ inline constexpr int kBurstRounds = 6;
 /// state keeps at most a part of them; visits that read memory are cut to half of their length and no further.
 SamplingRule shortened(SamplingRule rule, double seconds, std::size_t candidates, int rounds);
 
-/// What to time: a verified pipeline as a whole, or one stage of it.
+/// What to time: a verified pipeline as a whole, or some stages of it.
 struct Candidate {
   Verified pipeline;
-  std::optional<Stage> stage = std::nullopt;
+  std::optional<StageRange> stages = std::nullopt;
 };
 
 struct Measurement {

@@ -374,6 +374,11 @@ std::span<const Stage> tunable_stages_of(Impl impl) {
   return kMergedSingle;
 }
 
+StageRange stages_decided_by(Stage tunable) {
+  const bool is_last = tunable == Stage::final || tunable == Stage::mlp;
+  return {tunable, is_last ? Stage::combine : tunable};
+}
+
 Epilogue epilogue_of(Stage stage) {
   switch (stage) {
     case Stage::gemm1:

@@ -112,6 +112,18 @@ bool is_tunable(Stage stage);
 std::span<const Stage> stages_of(Impl impl);
 /// Its tunable stages, in order: {gemm1, final}, {gate, final} or {mlp}.
 std::span<const Stage> tunable_stages_of(Impl impl);
+/// Stages that follow each other, both ends included.
+struct StageRange {
+  Stage first = kStages.front(), last = kStages.back();
+
+  bool contains(Stage stage) const { return first <= stage && stage <= last; }
+  auto operator<=>(const StageRange&) const = default;
+};
+constexpr StageRange only(Stage stage) {
+  return {stage, stage};
+}
+/// Those whose time the config of a tunable stage decides: the second GEMM's also whether it sums up over topk itself.
+StageRange stages_decided_by(Stage tunable);
 /// The epilogue of a tunable stage of one GEMM.
 Epilogue epilogue_of(Stage stage);
 

@@ -312,7 +312,8 @@ class Finals {
   std::map<Stage, Summary> time_stages(const Entry& winner) {
     const std::span<const Stage> stages = stages_of(winner.finalist.config.impl);
     std::vector<Candidate> candidates;
-    for (const Stage stage : stages) candidates.push_back({.pipeline = *winner.attempt.verified, .stage = stage});
+    for (const Stage stage : stages)
+      candidates.push_back({.pipeline = *winner.attempt.verified, .stages = only(stage)});
     SamplingRule rule = finals(bench_.settle_seconds());
     rule.max_samples = screening(1).max_samples;
     rule.max_seconds = screening(1).max_seconds;

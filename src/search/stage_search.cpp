@@ -125,7 +125,7 @@ class StageSearch final : public Measurer {
       }
       SamplingRule rule = screening();
       rule.incumbent_us = result_.board.best_us();
-      const Candidate candidate{.pipeline = *attempt.verified, .stage = stage_};
+      const Candidate candidate{.pipeline = *attempt.verified, .stages = stages_decided_by(stage_)};
       settle(proposal, attempt, bench_.sample({&candidate, 1}, 1, rule).front());
     }
   }
@@ -151,7 +151,8 @@ class StageSearch final : public Measurer {
     }
     if (attempts.empty()) return;
     std::vector<Candidate> candidates;
-    for (const Attempt& attempt : attempts) candidates.push_back({.pipeline = *attempt.verified, .stage = stage_});
+    for (const Attempt& attempt : attempts)
+      candidates.push_back({.pipeline = *attempt.verified, .stages = stages_decided_by(stage_)});
     SamplingRule rule = screening(batch.front().rung, bench_.settle_seconds());
     if (const std::optional<double> left_s = meter_.seconds_left())
       rule = shortened(rule, *left_s, attempts.size(), kRaceRounds);

@@ -121,7 +121,7 @@ TEST(Sample, GoesThroughTheDrawsOfTheRoutingByTurns) {
 TEST(Sample, RunsAPipelineOnTheNewRoutingBeforeAStageIsTimedAlone) {
   Loaded loaded({.time_us = gate_times({100})});
   Candidate candidate = candidates(loaded, 1).front();
-  candidate.stage = Stage::gate;
+  candidate.stages = only(Stage::gate);
   int reroutes = 0;
   const std::uint64_t before = loaded.device.runs();
   const auto result =
@@ -238,8 +238,8 @@ TEST(Sample, DriftFallsOnAllAlike) {
 TEST(Sample, TimesAStageAlone) {
   Loaded loaded({.time_us = gate_times({100})});
   const Verified pipeline = loaded.verified(merged(kGates[0], kFinal));
-  const std::vector<Candidate> stages{{.pipeline = pipeline, .stage = Stage::gate},
-                                      {.pipeline = pipeline, .stage = Stage::final},
+  const std::vector<Candidate> stages{{.pipeline = pipeline, .stages = only(Stage::gate)},
+                                      {.pipeline = pipeline, .stages = only(Stage::final)},
                                       {.pipeline = pipeline}};
   const auto results = sample(stages, 3, screening(), {.timing = {}, .clock = loaded.clock()});
   EXPECT_DOUBLE_EQ(results[0].value().time.median_us, 100);

@@ -46,8 +46,8 @@ class PlantedPipeline final : public Pipeline {
   }
   std::vector<float> read_rows(std::span<const std::int64_t> tokens) override { return pipeline_->read_rows(tokens); }
   Result<std::vector<double>> time(int n, const TimingOptions& options) override { return pipeline_->time(n, options); }
-  Result<std::vector<double>> time_stage(Stage stage, int n, const TimingOptions& options) override {
-    return pipeline_->time_stage(stage, n, options);
+  Result<std::vector<double>> time_stages(StageRange stages, int n, const TimingOptions& options) override {
+    return pipeline_->time_stages(stages, n, options);
   }
 
  private:

@@ -142,6 +142,18 @@ TEST(Stages, OneKernelOfBothGemmsTakesTheirPlace) {
   EXPECT_EQ(std::vector(single.begin(), single.end()), (std::vector{Stage::route, Stage::mlp, Stage::combine}));
 }
 
+// A kernel that sums up over topk itself is to be compared with one that leaves it to moe_sum.
+TEST(Stages, TheSecondGemmDecidesWhatTheSumTakes) {
+  EXPECT_EQ(stages_decided_by(Stage::gate), only(Stage::gate));
+  EXPECT_EQ(stages_decided_by(Stage::gemm1), only(Stage::gemm1));
+  for (const Stage stage : {Stage::final, Stage::mlp}) {
+    const StageRange range = stages_decided_by(stage);
+    EXPECT_EQ(range.first, stage);
+    EXPECT_TRUE(range.contains(Stage::combine));
+  }
+  for (const Stage stage : kStages) EXPECT_TRUE(StageRange().contains(stage));
+}
+
 TEST(Stages, TunableOnesAreThoseWithAnEpilogue) {
   for (const Impl impl : kImpls) {
     std::vector<Stage> tunable;

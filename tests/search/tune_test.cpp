@@ -179,6 +179,19 @@ TEST(Tune, EveryStageIsSearchedHoweverLongTheOnesBeforeItTook) {
   for (const Stage stage : {Stage::gemm1, Stage::gate, Stage::final}) EXPECT_GE(trials[stage], 3) << to_string(stage);
 }
 
+TEST(Tune, TheSecondGemmIsTimedWithTheSumThatFollows) {
+  const Tuned tuned = tune({.time_us = small_bowl()}, budget("60evals"));
+  std::map<Stage, int> timed;
+  for (const Trial& trial : tuned.events.trials) {
+    if (!trial.stage || !trial.time) continue;
+    ++timed[*trial.stage];
+    const double sum = trial.stage == Stage::final ? *small_bowl()(Stage::combine, {}) : 0;
+    const double alone = *small_bowl()(*trial.stage, trial.config.stages.at(*trial.stage));
+    EXPECT_NEAR(trial.time->median_us, alone + sum, 1e-6 * alone);
+  }
+  EXPECT_EQ(timed.size(), 3u);
+}
+
 TEST(Tune, KeepsToABudgetInSecondsWhereLoadHasToSettle) {
   for (const char* text : {"4s", "10s", "30s"}) {
     const Tuned tuned = tune({.time_us = small_bowl(), .noise = 0.02, .throttle = 0.15, .settle_s = 0.2}, budget(text));

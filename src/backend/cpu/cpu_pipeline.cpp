@@ -40,13 +40,17 @@ Result<std::vector<double>> CpuPipeline::time(int n, const TimingOptions& option
   return sample(n, options, [this] { run_stages(); });
 }
 
-Result<std::vector<double>> CpuPipeline::time_stage(Stage stage, int n, const TimingOptions& options) {
-  const auto stages = stages_of(impl_);
-  if (std::find(stages.begin(), stages.end(), stage) == stages.end())
+Result<std::vector<double>> CpuPipeline::time_stages(StageRange stages, int n, const TimingOptions& options) {
+  std::vector<Stage> wanted;
+  for (const Stage stage : stages_of(impl_))
+    if (stages.contains(stage)) wanted.push_back(stage);
+  if (wanted.empty())
     return Failure{.outcome = Outcome::invalid,
-                   .reason = std::string(to_string(impl_)) + " has no stage " + std::string(to_string(stage))};
+                   .reason = std::string(to_string(impl_)) + " has no stage " + std::string(to_string(stages.first))};
   make_current();
-  return sample(n, options, [this, stage] { mlp_.run_stage(stage, problem_.M, addresses()); });
+  return sample(n, options, [&] {
+    for (const Stage stage : wanted) mlp_.run_stage(stage, problem_.M, addresses());
+  });
 }
 
 template <class Body>

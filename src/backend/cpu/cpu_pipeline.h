@@ -34,7 +34,7 @@ class CpuPipeline final : public Pipeline {
   Result<OutputScan> run() override;
   std::vector<float> read_rows(std::span<const std::int64_t> tokens) override;
   Result<std::vector<double>> time(int n, const TimingOptions& options) override;
-  Result<std::vector<double>> time_stage(Stage stage, int n, const TimingOptions& options) override;
+  Result<std::vector<double>> time_stages(StageRange stages, int n, const TimingOptions& options) override;
 
  private:
   /// As they are now: a refill moves the routing.

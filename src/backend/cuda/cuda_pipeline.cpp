@@ -17,7 +17,7 @@ Result<OutputScan> CudaPipeline::run() {
     for (const Buffer* buffer : {&buffers_.cache1, &buffers_.cache2, &buffers_.cache3, &buffers_.out})
       d.check(d.fill_16_async(buffer->address(), kPoison, buffer->bytes() / 2, gpu_->stream()), "poisoning");
     d.check(d.fill_8_async(buffers_.scan.address(), 0, buffers_.scan.bytes(), gpu_->stream()), "clearing the scan");
-    for (const Launch& launch : launches(std::nullopt)) gpu_->enqueue(launch);
+    for (const Launch& launch : launches({})) gpu_->enqueue(launch);
 
     Launch scan{.function = gpu_->load({.path = "kernels/data/kernel.cu", .defines = {}}, "scan_output"),
                 .grid = static_cast<unsigned>(gpu_->info().multiprocessors * 4),
@@ -55,26 +55,22 @@ std::vector<float> CudaPipeline::read_rows(std::span<const std::int64_t> tokens)
   return values;
 }
 
-std::vector<Launch> CudaPipeline::launches(std::optional<Stage> stage) const {
+std::vector<Launch> CudaPipeline::launches(StageRange stages) const {
   std::vector<Launch> wanted;
   for (const Step& step : steps_)
-    if (!stage || step.stage == *stage) wanted.push_back(step.launch);
+    if (stages.contains(step.stage)) wanted.push_back(step.launch);
   if (!wanted.empty()) wanted.front().overlaps_predecessor = false;
   return wanted;
 }
 
 Result<std::vector<double>> CudaPipeline::time(int n, const TimingOptions& options) {
-  return time(std::nullopt, n, options);
+  return time_stages({}, n, options);
 }
 
-Result<std::vector<double>> CudaPipeline::time_stage(Stage stage, int n, const TimingOptions& options) {
-  return time(std::optional(stage), n, options);
-}
-
-Result<std::vector<double>> CudaPipeline::time(std::optional<Stage> stage, int n, const TimingOptions& options) {
+Result<std::vector<double>> CudaPipeline::time_stages(StageRange stages, int n, const TimingOptions& options) {
   try {
     gpu_->use();
-    const std::vector<Launch> work = launches(stage);
+    const std::vector<Launch> work = launches(stages);
     if (work.empty())
       return std::vector<double>(static_cast<std::size_t>(n), 0.0);  // a stage that this problem does without
     const auto enqueue_all = [&] {
@@ -89,7 +85,7 @@ Result<std::vector<double>> CudaPipeline::time(std::optional<Stage> stage, int n
     };
     if (options.launch == LaunchMode::eager) return gpu_->time(n, before_eager, enqueue_all);
     if (options.launch == LaunchMode::stream) return gpu_->time(n, before, enqueue_all);
-    ReadyGraph& graph = graphs_[stage];
+    ReadyGraph& graph = graphs_[stages];
     if (!graph) graph = gpu_->record(enqueue_all);
     return gpu_->time(n, before, [&] { graph.launch(gpu_->stream()); });
   } catch (const DeviceError& error) {

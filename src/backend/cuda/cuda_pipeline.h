@@ -2,7 +2,6 @@
 
 #include <map>
 #include <memory>
-#include <optional>
 
 #include "backend/cuda/cuda_workload.h"
 #include "backend/cuda/launch_plan.h"
@@ -19,7 +18,7 @@ class CudaPipeline final : public Pipeline {
   Result<OutputScan> run() override;
   std::vector<float> read_rows(std::span<const std::int64_t> tokens) override;
   Result<std::vector<double>> time(int n, const TimingOptions& options) override;
-  Result<std::vector<double>> time_stage(Stage stage, int n, const TimingOptions& options) override;
+  Result<std::vector<double>> time_stages(StageRange stages, int n, const TimingOptions& options) override;
 
  private:
   struct Step {
@@ -27,15 +26,14 @@ class CudaPipeline final : public Pipeline {
     Launch launch;
   };
 
-  /// The launches of one stage, or of all; the first waits for what is ahead of it in the stream.
-  std::vector<Launch> launches(std::optional<Stage> stage) const;
-  Result<std::vector<double>> time(std::optional<Stage> stage, int n, const TimingOptions& options);
+  /// The first waits for what is ahead of it in the stream.
+  std::vector<Launch> launches(StageRange stages) const;
 
   std::shared_ptr<Gpu> gpu_;
   const Problem& problem_;
   const ProblemBuffers& buffers_;
   std::vector<Step> steps_;
-  std::map<std::optional<Stage>, ReadyGraph> graphs_;
+  std::map<StageRange, ReadyGraph> graphs_;
 };
 
 }  // namespace moetune::cuda

@@ -75,7 +75,7 @@ class FakePipeline : public Pipeline {
   Result<OutputScan> run() override;
   std::vector<float> read_rows(std::span<const std::int64_t> tokens) override;
   Result<std::vector<double>> time(int n, const TimingOptions& options) override;
-  Result<std::vector<double>> time_stage(Stage stage, int n, const TimingOptions& options) override;
+  Result<std::vector<double>> time_stages(StageRange stages, int n, const TimingOptions& options) override;
 
  private:
   Result<std::vector<double>> take(std::optional<Stage> stage, double us, int n);
@@ -218,8 +218,11 @@ Result<std::vector<double>> FakePipeline::time(int n, const TimingOptions&) {
   return take(std::nullopt, whole_us(), n);
 }
 
-Result<std::vector<double>> FakePipeline::time_stage(Stage stage, int n, const TimingOptions&) {
-  return take(stage, model_us(stage), n);
+Result<std::vector<double>> FakePipeline::time_stages(StageRange stages, int n, const TimingOptions&) {
+  double us = 0;
+  for (const Stage stage : stages_of(config_.impl))
+    if (stages.contains(stage)) us += model_us(stage);
+  return take(stages.first, us, n);
 }
 
 Result<std::vector<double>> FakePipeline::take(std::optional<Stage> stage, double us, int n) {

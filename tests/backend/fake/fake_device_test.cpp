@@ -24,6 +24,7 @@ TEST(FakeDevice, TimesFollowTheModel) {
   const Summary summary = summarise(samples);
   EXPECT_NEAR(std::log(summary.p90_us / summary.p10_us), 2 * 1.2816 * 0.01, 0.004);
   EXPECT_NEAR(median(pipeline->time_stage(Stage::gate, 500, {}).value()), gate, 0.002 * gate);
+  EXPECT_NEAR(median(pipeline->time_stages({Stage::final, Stage::combine}, 500, {}).value()), final + 5, 0.002 * final);
 }
 
 TEST(FakeDevice, TheSameSeedGivesTheSameSamples) {
