@@ -51,6 +51,13 @@ Config make(int m, int n, int k, int group, int warps, int stages) {
           {"GROUP_SIZE_M", group}, {"num_warps", warps}, {"num_stages", stages}};
 }
 
+/// Whether no routing runs: see cuda::uses_token_tiles(). Of several tokens, the second GEMM's tiles then have a
+/// topk-th of the columns, and the winners of searches (H200, qwen3-30b-a3b, M = 2 and 4) are wider than those of one
+/// token.
+bool sums_several_tokens(Stage stage, const Problem& problem) {
+  return stage == Stage::final && problem.M > 1 && 4 * problem.slots() <= problem.E;
+}
+
 /// Few rows per expert: the weights' stream decides, so deep pipelines of narrow tiles, several blocks on an SM. Many
 /// rows: arithmetic decides, so the widest tiles whose accumulators fit. Between them tiles as high as the rows there
 /// are.
@@ -59,6 +66,10 @@ std::vector<Config> first_configs(Stage stage, const Problem& problem, const Dev
   const double rows = rows_per_expert(problem);
   std::vector<Config> all;
   auto decode = [&](int m) {
+    if (sums_several_tokens(stage, problem)) {
+      all.push_back(make(m, 128, 128, 1, 8, 3));
+      all.push_back(make(m, 128, 64, 1, 4, 3));
+    }
     all.push_back(make(m, 64, 128, 1, 4, 4));
     all.push_back(make(m, 128, 128, 1, 4, 4));
     all.push_back(make(m, 32, 256, 1, 8, 4));
@@ -67,7 +78,7 @@ std::vector<Config> first_configs(Stage stage, const Problem& problem, const Dev
     all.push_back(make(m, 128, 64, 1, 4, 4));
     all.push_back(make(m, 32, 128, 1, 4, 6));
     all.push_back(make(m, 64, 128, 1, 4, 3));
-    all.push_back(make(m, 128, 128, 1, 8, 3));
+    if (!sums_several_tokens(stage, problem)) all.push_back(make(m, 128, 128, 1, 8, 3));
     all.push_back(make(m, 64, 256, 1, 8, 2));
     all.push_back(make(m, 256, 64, 1, 8, 4));
   };

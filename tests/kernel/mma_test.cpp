@@ -128,6 +128,18 @@ TEST(MmaTraits, ATileCanBeAllSlotsOfAToken) {
   EXPECT_FALSE(can_sum(256, 32));
 }
 
+TEST(MmaFirstConfigs, AreWideWhereSeveralTokensAreSummedUp) {
+  const auto block_n = [](std::int64_t M, Stage stage) {
+    Problem problem = kQwen;
+    problem.M = M;
+    return mma_engine().first_configs(stage, problem, kH200).front().at("BLOCK_SIZE_N");
+  };
+  EXPECT_EQ(block_n(2, Stage::final), 128);
+  EXPECT_EQ(block_n(4, Stage::final), 128);
+  for (const std::int64_t M : {1, 8}) EXPECT_EQ(block_n(M, Stage::final), 64);
+  EXPECT_EQ(block_n(2, Stage::gate), 64);
+}
+
 TEST(MmaKernelPlan, SumsUpOverTopkWhereNoRoutingRuns) {
   const Config c = config(64, 128, 32, 8, 4, 2);
   const KernelPlan sums = mma_engine().kernel_plan(c, Stage::final, kQwen, true);
