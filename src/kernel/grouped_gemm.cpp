@@ -20,6 +20,10 @@ GemmShape gemm_shape(Stage stage, const Problem& p) {
   return {};
 }
 
+bool uses_token_tiles(const Problem& problem) {
+  return 4 * problem.slots() <= problem.E;
+}
+
 double rows_per_expert(const Problem& problem) {
   const double slots = even_load(problem).slots;
   return slots / std::min(static_cast<double>(problem.E), slots);

@@ -51,11 +51,10 @@ Config make(int m, int n, int k, int group, int warps, int stages) {
           {"GROUP_SIZE_M", group}, {"num_warps", warps}, {"num_stages", stages}};
 }
 
-/// Whether no routing runs: see cuda::uses_token_tiles(). Of several tokens, the second GEMM's tiles then have a
-/// topk-th of the columns, and the winners of searches (H200, qwen3-30b-a3b, M = 2 and 4) are wider than those of one
-/// token.
+/// Its tiles have a topk-th of the columns each, and the winners of searches (H200, qwen3-30b-a3b, M = 2 and 4) are
+/// wider than those of one token.
 bool sums_several_tokens(Stage stage, const Problem& problem) {
-  return stage == Stage::final && problem.M > 1 && 4 * problem.slots() <= problem.E;
+  return stage == Stage::final && problem.M > 1 && uses_token_tiles(problem);
 }
 
 /// Few rows per expert: the weights' stream decides, so deep pipelines of narrow tiles, several blocks on an SM. Many

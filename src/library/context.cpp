@@ -11,6 +11,7 @@
 #include "backend/device_ids.h"
 #include "base/error.h"
 #include "kernel/engine.h"
+#include "kernel/grouped_gemm.h"
 
 namespace moetune {
 
@@ -53,7 +54,7 @@ void Context::compile(const Problem& problem, std::span<const ConfigRange> range
   const auto add_all = [&](const ConfigRange& range, std::int64_t M) {
     Problem at = problem;
     at.M = M;
-    const bool token_tiles = cuda::uses_token_tiles(at);
+    const bool token_tiles = uses_token_tiles(at);
     for (const auto& [stage, config] : range.config.stages)
       sources[find_engine(config.engine).kernel_plan(config.config, stage, at, token_tiles).source].insert(
           {stage, config});

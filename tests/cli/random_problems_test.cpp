@@ -9,6 +9,7 @@
 #include "backend/cuda/cuda_workload.h"
 #include "backend/fake/fake_device.h"
 #include "base/error.h"
+#include "kernel/grouped_gemm.h"
 #include "kernel/mma.h"
 #include "kernel/wgmma.h"
 #include "temporary_folder.h"
@@ -47,12 +48,12 @@ TEST(DrawProblem, GoesWhereKernelsGoWrong) {
   EXPECT_GT(share([](const Problem& p) { return p.M == 1; }), 0.02);
   EXPECT_GT(share([](const Problem& p) { return p.E == 1; }), 0.02);
   EXPECT_GT(share([](const Problem& p) { return p.E > 1 && p.topk == p.E; }), 0.02);
-  EXPECT_GT(share([](const Problem& p) { return cuda::uses_token_tiles(p); }), 0.05);
+  EXPECT_GT(share([](const Problem& p) { return uses_token_tiles(p); }), 0.05);
   EXPECT_GT(share([](const Problem& p) { return p.slots() > 128 * p.E; }), 0.02);  // several tiles of one expert
   EXPECT_GT(share([](const Problem& p) { return p.ep_ranks > 1; }), 0.15);
   EXPECT_GT(share([](const Problem& p) { return p.ep_ranks > 1 && p.ep_rank == p.ep_ranks - 1; }), 0.03);
   EXPECT_GT(share([](const Problem& p) { return p.topk > p.E; }), 0.01);
-  EXPECT_GT(share([](const Problem& p) { return p.ep_ranks > 1 && cuda::uses_token_tiles(p); }), 0.01);
+  EXPECT_GT(share([](const Problem& p) { return p.ep_ranks > 1 && uses_token_tiles(p); }), 0.01);
   std::set<std::tuple<DType, Activation, Bias, bool, RoutingSpec::Kind>> kinds;
   for (const Problem& p : all) kinds.emplace(p.dtype, p.activation, p.bias, p.weight_on_input, p.routing.kind);
   EXPECT_EQ(kinds.size(), kDTypes.size() * kActivations.size() * kBiases.size() * 2 * 4);
@@ -73,9 +74,8 @@ class FakeGpu : public FakeDevice {
                                     std::span<const std::pair<Stage, StageConfig>> configs) const override {
     std::vector<KernelSource> sources;
     for (const auto& [stage, config] : configs)
-      sources.push_back(find_engine(config.engine)
-                            .kernel_plan(config.config, stage, problem, cuda::uses_token_tiles(problem))
-                            .source);
+      sources.push_back(
+          find_engine(config.engine).kernel_plan(config.config, stage, problem, uses_token_tiles(problem)).source);
     return sources;
   }
 

@@ -12,6 +12,7 @@
 #include "backend/cuda/probes.h"
 #include "base/error.h"
 #include "kernel/engine.h"
+#include "kernel/grouped_gemm.h"
 
 namespace moetune {
 namespace {
@@ -56,9 +57,8 @@ class CudaDevice final : public Device {
     std::vector<KernelSource> sources{cuda::elementwise_source(problem)};
     for (const auto& [stage, config] : configs)
       if (!find_engine(config.engine).why_invalid(config.config, stage, problem, info()))
-        sources.push_back(find_engine(config.engine)
-                              .kernel_plan(config.config, stage, problem, cuda::uses_token_tiles(problem))
-                              .source);
+        sources.push_back(
+            find_engine(config.engine).kernel_plan(config.config, stage, problem, uses_token_tiles(problem)).source);
     std::sort(sources.begin(), sources.end());
     sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
     return sources;

@@ -37,10 +37,6 @@ constexpr int align_shared_bytes(int warps, std::int64_t experts) {
 
 }  // namespace
 
-bool uses_token_tiles(const Problem& problem) {
-  return 4 * problem.slots() <= problem.E;
-}
-
 RouteShape route_shape(std::int64_t slots, std::int64_t experts) {
   // Scattered stores are what placing a slot costs, so shares are small. A block can place 1024 slots at a time.
   constexpr std::int64_t kMostForOneLaunch = 16384, kShare = 256, kLargeShare = 1024;

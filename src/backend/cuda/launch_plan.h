@@ -12,11 +12,6 @@
 
 namespace moetune::cuda {
 
-/// Slots so few that they hardly share an expert: each gets a tile of its own and no routing runs. vLLM's fused_moe
-/// draws the line in the same place, 4·slots <= E. E are the experts here, however many there are elsewhere: blocks
-/// look at every slot's tile, and of many that are not here a routing kernel makes shorter work.
-bool uses_token_tiles(const Problem& problem);
-
 /// How the routing kernels are launched: at most kMostRouteBlocks.
 inline constexpr std::int64_t kMostRouteBlocks = 128;
 struct RouteShape {

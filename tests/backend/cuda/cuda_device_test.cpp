@@ -5,6 +5,7 @@
 
 #include "backend/cuda/cuda_workload.h"
 #include "base/error.h"
+#include "kernel/grouped_gemm.h"
 #include "kernels/lib/arguments.h"
 
 namespace moetune {
@@ -36,9 +37,9 @@ TEST(RouteShape, CoversTheSlotsWithinTheLimitsOfABlock) {
 }
 
 TEST(TokenTiles, AreForFewSlots) {
-  EXPECT_TRUE(cuda::uses_token_tiles({.M = 1, .K = 8, .N1 = 16, .N2 = 8, .E = 128, .topk = 8}));
-  EXPECT_TRUE(cuda::uses_token_tiles({.M = 4, .K = 8, .N1 = 16, .N2 = 8, .E = 128, .topk = 8}));
-  EXPECT_FALSE(cuda::uses_token_tiles({.M = 5, .K = 8, .N1 = 16, .N2 = 8, .E = 128, .topk = 8}));
+  EXPECT_TRUE(uses_token_tiles({.M = 1, .K = 8, .N1 = 16, .N2 = 8, .E = 128, .topk = 8}));
+  EXPECT_TRUE(uses_token_tiles({.M = 4, .K = 8, .N1 = 16, .N2 = 8, .E = 128, .topk = 8}));
+  EXPECT_FALSE(uses_token_tiles({.M = 5, .K = 8, .N1 = 16, .N2 = 8, .E = 128, .topk = 8}));
 }
 
 TEST(ProblemBuffers, CountEveryTensor) {
