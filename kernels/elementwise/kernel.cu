@@ -1,5 +1,5 @@
-// The steps beside the GEMMs: tokens put in expert order, activation (three_kernel only), the sum over topk. Compiled with DTYPE and
-// ACTIVATION. Eight columns, 16 bytes, per thread; the widths are multiples of 8.
+// The steps beside the GEMMs: tokens put in expert order, activation (three_kernel only), the sum over topk. Compiled
+// with DTYPE and ACTIVATION. Eight columns, 16 bytes, per thread; the widths are multiples of 8.
 #include "kernels/lib/activation.cuh"
 #include "kernels/lib/arguments.h"
 #include "kernels/lib/eight.cuh"
@@ -18,9 +18,9 @@ __device__ __forceinline__ void store(unsigned short* to, const Eight& e) {
   *reinterpret_cast<uint4*>(to) = pack_eight<kType>(e);
 }
 
-/// out[row] = in[token] for every row that the token has. A thread for each eight columns of a token, which are read once
-/// and stored topk times. The row after the last is zero where there is room for one: a tile of an odd number of tokens
-/// multiplies it too.
+/// out[row] = in[token] for every row that the token has. A thread for each eight columns of a token, which are read
+/// once and stored topk times. The row after the last is zero where there is room for one: a tile of an odd number of
+/// tokens multiplies it too.
 extern "C" __global__ void moe_permute(const __grid_constant__ PermuteArguments args) {
   ptx::grid_dependency_wait();
   ptx::grid_dependency_launch();
@@ -83,8 +83,9 @@ __device__ __forceinline__ void sum_over_topk(const CombineArguments& args) {
   const int column = static_cast<int>(i % pieces) * 8;
   const int* const of_slot = Where == Places::rows || args.slot_rows != nullptr ? args.slot_rows : args.topk_ids;
   // What is known of a slot that has an addend: its row, or without a map its expert.
-  const unsigned end =
-      Where == Places::rows || args.slot_rows != nullptr ? 1u << 31 : static_cast<unsigned>(min(args.map.global, args.map.experts));
+  const unsigned end = Where == Places::rows || args.slot_rows != nullptr
+                           ? 1u << 31
+                           : static_cast<unsigned>(min(args.map.global, args.map.experts));
   // Eight loads are under way before the first is added: with few tokens their latency is all that this kernel costs.
   constexpr int kBatch = 8;
   const unsigned long long read_once = ptx::evict_first_policy();  // the second GEMM asked the L2 to keep them

@@ -1,5 +1,6 @@
 // What every grouped GEMM is compiled for, whatever its engine and config: the macros ACTIVATION, DTYPE (enumerators of
-// kernels/lib/types.h), WEIGHT_ON_INPUT, TOKEN_TILES, EXPERT_MAP (0 or 1), and for one or two GEMMs EPILOGUE and HAS_BIAS.
+// kernels/lib/types.h), WEIGHT_ON_INPUT, TOKEN_TILES, EXPERT_MAP (0 or 1), and for one or two GEMMs EPILOGUE and
+// HAS_BIAS.
 #pragma once
 
 #include "kernels/lib/arguments.h"
