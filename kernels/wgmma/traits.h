@@ -45,15 +45,16 @@ constexpr int stage_bytes(const Config& c) {
 }
 /// Rows of a box of tokens: a tile takes as many boxes as it has rows for.
 constexpr int token_box_rows(const Config& c) {
-  const int most = c.swap_ab ? 32 : 64;
-  return c.block_m < most ? c.block_m : most;
+  if (!c.swap_ab) return 64;
+  return c.block_m % 32 == 0 ? 32 : c.block_m % 16 == 0 ? 16 : 8;
 }
 /// 64-row parts of the instruction's first operand that one consumer multiplies.
 constexpr int parts(const Config& c) {
   return (c.swap_ab ? c.block_n : c.block_m) / 64 / c.num_consumers;
 }
 /// Whether tiles go out through shared memory (kernels/wgmma/store.cuh).
-constexpr int kStoreTokens = 32;  ///< swapped: tokens that go out at once
+constexpr int kStoreTokens = 32;    ///< swapped: tokens that go out at once …
+constexpr int kMostUnstaged = 112;  ///< … and the most of other numbers, which go straight from the registers
 constexpr bool stages_output(const Config& c) {
   return !c.swap_ab || c.block_m % kStoreTokens == 0;
 }
@@ -157,8 +158,9 @@ constexpr const char* why_invalid(const Config& c, Gemms gemms) {
   if (c.block_n < 64 || c.block_n > 256 || c.block_n % 64 != 0)
     return "BLOCK_SIZE_N is not a multiple of 64 from 64 to 256";
   if (c.swap_ab) {
-    if (c.block_m != 8 && c.block_m != 16 && (c.block_m < 32 || c.block_m > 256 || c.block_m % kStoreTokens != 0))
-      return "BLOCK_SIZE_M is not 8, 16 or a multiple of 32 up to 256";
+    const int step = c.block_m <= 8 ? 8 : c.block_m <= kMostUnstaged ? 16 : kStoreTokens;
+    if (c.block_m < 8 || c.block_m > 256 || c.block_m % step != 0)
+      return "BLOCK_SIZE_M is not 8, a multiple of 16 up to 112 or a multiple of 32 up to 256";
     if (c.block_n % (64 * c.num_consumers) != 0) return "BLOCK_SIZE_N does not divide into 64 rows for each consumer";
   } else {
     if (c.block_m < 64 || c.block_m > 256 || c.block_m % (64 * c.num_consumers) != 0)

@@ -262,6 +262,19 @@ TEST_F(Compiler, FusedSumsCompileWithoutSpills) {
   expect_registers(kernels);
 }
 
+/// Tiles that go out from the registers: all rows of one are unrolled.
+TEST_F(Compiler, SwappedTilesBetweenTheMultiplesOf32CompileWithoutSpills) {
+  const Problem problem{.M = 64, .K = 256, .N1 = 512, .N2 = 256, .E = 8, .topk = 2};
+  std::vector<HopperKernel> kernels;
+  for (const int block_m : {48, 80, 112})
+    for (const Stage stage : {Stage::gate, Stage::final})
+      kernels.push_back(hopper_kernel(wgmma_swap_ab_engine(),
+                                      with(wgmma_config(block_m, 128, 64, 3, 1), {{"blocks_per_sm", 2}}), stage,
+                                      problem, false));
+  expect_no_spills(90, sources_of(kernels));
+  expect_registers(kernels);
+}
+
 /// A guess that does not compile is a trial lost. M = 1 runs without routing. Stages take turns, but for the gate with
 /// many tokens, whose wide tiles come near the limit.
 TEST_F(Compiler, FirstGuessesOnHopperCompileWithoutSpills) {

@@ -72,9 +72,21 @@ class WgmmaEngines : public testing::TestWithParam<std::string> {
 INSTANTIATE_TEST_SUITE_P(, WgmmaEngines, testing::Values("wgmma", "wgmma_swap_ab"),
                          [](const auto& each) { return each.param; });
 
+// Up to 112 tokens that are no multiple of 32 are stored from the registers, and take no buffers.
+TEST(WgmmaSwapAb, HasTilesBetweenTheMultiplesOf32) {
+  for (const int block_m : {16, 48, 80, 112}) {
+    EXPECT_EQ(why(kSwapped, {{"BLOCK_SIZE_M", block_m}}), "") << block_m;
+    const wgmma::Config c = wgmma_kernel_config(with(kSwapped.config, {{"BLOCK_SIZE_M", block_m}}), true);
+    EXPECT_EQ(wgmma::store_bytes(c, Epilogue::final), 0) << block_m;
+    EXPECT_EQ(block_m % wgmma::token_box_rows(c), 0) << block_m;
+  }
+  EXPECT_NE(why(kSwapped, {{"BLOCK_SIZE_M", 144}}), "");
+  EXPECT_NE(why(kWgmma, {{"BLOCK_SIZE_M", 48}}), "");
+}
+
 TEST_P(WgmmaEngines, SayWhyAConfigCannotRun) {
   EXPECT_EQ(why(case_, {}), "");
-  const std::vector<std::pair<const char*, std::vector<int>>> outside{{"BLOCK_SIZE_M", {0, 24, 48, 320}},
+  const std::vector<std::pair<const char*, std::vector<int>>> outside{{"BLOCK_SIZE_M", {0, 24, 144, 320}},
                                                                       {"BLOCK_SIZE_N", {0, 32, 96, 320}},
                                                                       {"BLOCK_SIZE_K", {0, 32, 192, 512}},
                                                                       {"GROUP_SIZE_M", {0, -1}},
