@@ -21,7 +21,11 @@ GemmShape gemm_shape(Stage stage, const Problem& p) {
 }
 
 bool uses_token_tiles(const Problem& problem) {
-  return 4 * problem.slots() <= problem.E;
+  return problem.M <= last_token_tiles_M(problem);
+}
+
+std::int64_t last_token_tiles_M(const Problem& problem) {
+  return problem.E / (4 * problem.topk);
 }
 
 double rows_per_expert(const Problem& problem) {

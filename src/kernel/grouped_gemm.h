@@ -18,6 +18,8 @@ GemmShape gemm_shape(Stage stage, const Problem& problem);
 /// draws the line in the same place, 4·slots <= E. E are the experts here, however many there are elsewhere: blocks
 /// look at every slot's tile, and of many that are not here a routing kernel makes shorter work.
 bool uses_token_tiles(const Problem& problem);
+/// The largest M that does, whatever the problem's own; 0: none.
+std::int64_t last_token_tiles_M(const Problem& problem);
 
 /// On average over the experts that can have any.
 double rows_per_expert(const Problem& problem);

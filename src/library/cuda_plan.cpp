@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "backend/cuda/launch_plan.h"
+#include "kernel/grouped_gemm.h"
 #include "library/memory_map.h"
 #include "library/plan.h"
 
@@ -149,7 +150,7 @@ std::unique_ptr<Plan> make_cuda_plan(std::shared_ptr<cuda::Gpu> gpu, Problem pro
   // Kernels differ on either side of where routing begins.
   std::vector<ConfigRange> split;
   for (ConfigRange& range : ranges) {
-    const std::int64_t last = problem.E / (4 * problem.topk);  // see uses_token_tiles()
+    const std::int64_t last = last_token_tiles_M(problem);
     split.push_back(range);
     if (range.from <= last && last < range.to) {
       split.back().to = last;

@@ -80,10 +80,14 @@ class FakePipeline : public Pipeline {
  private:
   Result<std::vector<double>> take(std::optional<Stage> stage, double us, int n);
   double model_us(Stage stage) const;
-  double whole_us() const {
+  double model_us(StageRange stages) const {
     double us = 0;
-    for (const Stage stage : stages_of(config_.impl)) us += model_us(stage);
-    return us - (state_.spec.overlap_us ? state_.spec.overlap_us(config_) : 0);
+    for (const Stage stage : stages_of(config_.impl))
+      if (stages.contains(stage)) us += model_us(stage);
+    return us;
+  }
+  double whole_us() const {
+    return model_us(StageRange()) - (state_.spec.overlap_us ? state_.spec.overlap_us(config_) : 0);
   }
 
   FakeDevice::State& state_;
@@ -219,10 +223,7 @@ Result<std::vector<double>> FakePipeline::time(int n, const TimingOptions&) {
 }
 
 Result<std::vector<double>> FakePipeline::time_stages(StageRange stages, int n, const TimingOptions&) {
-  double us = 0;
-  for (const Stage stage : stages_of(config_.impl))
-    if (stages.contains(stage)) us += model_us(stage);
-  return take(stages.first, us, n);
+  return take(stages.first, model_us(stages), n);
 }
 
 Result<std::vector<double>> FakePipeline::take(std::optional<Stage> stage, double us, int n) {

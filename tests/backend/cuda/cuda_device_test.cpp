@@ -40,6 +40,8 @@ TEST(TokenTiles, AreForFewSlots) {
   EXPECT_TRUE(uses_token_tiles({.M = 1, .K = 8, .N1 = 16, .N2 = 8, .E = 128, .topk = 8}));
   EXPECT_TRUE(uses_token_tiles({.M = 4, .K = 8, .N1 = 16, .N2 = 8, .E = 128, .topk = 8}));
   EXPECT_FALSE(uses_token_tiles({.M = 5, .K = 8, .N1 = 16, .N2 = 8, .E = 128, .topk = 8}));
+  EXPECT_EQ(last_token_tiles_M({.M = 5, .K = 8, .N1 = 16, .N2 = 8, .E = 128, .topk = 8}), 4);
+  EXPECT_EQ(last_token_tiles_M({.M = 1, .K = 8, .N1 = 16, .N2 = 8, .E = 7, .topk = 2}), 0);
 }
 
 TEST(ProblemBuffers, CountEveryTensor) {
