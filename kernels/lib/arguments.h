@@ -67,7 +67,7 @@ struct GemmArguments {
   int* progress;                  ///< [2] zeros, which a kernel leaves as zeros: tiles handed out, blocks that are done
   float* partials;                ///< SPLIT_K: [tiles, parts, elements of a tile]
   int* parts_done;                ///< SPLIT_K: [tiles, consumers] zeros, which a kernel leaves as zeros
-  unsigned short* combined;       ///< where the second GEMM sums up over topk: [M, out_columns]
+  unsigned short* combined;       ///< where the second GEMM sums up over topk: [M, out_columns]; zeros if by adding
   int combined_pitch;             ///< elements from one row of `combined` to the next, a multiple of 8
   const int* slot_rows;           ///< fused combine: [slots]: slot -> row, -1: none; null where rows are slots
   const int* row_count;           ///< fused combine: [1]: rows in all; null where rows are slots
@@ -125,6 +125,14 @@ struct ActivateArguments {
   ExpertMap map;         ///< of the experts in topk_ids
   long long rows;
   int columns;
+};
+
+/// out [tokens, columns] = 0, for what is added up there.
+struct ClearArguments {
+  unsigned short* out;
+  int out_pitch;  ///< elements from one row of `out` to the next, a multiple of 8
+  long long tokens;
+  int columns;  ///< a multiple of 8
 };
 
 /// out [tokens, columns] = sum over topk of in [tokens, topk, columns], in ascending order, without the slots whose

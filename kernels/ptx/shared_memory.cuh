@@ -11,6 +11,15 @@ __device__ __forceinline__ int load_shared(unsigned shared) {
   asm volatile("ld.shared.b32 %0, [%1];" : "=r"(value) : "r"(shared) : "memory");
   return value;
 }
+/// 16 bytes.
+__device__ __forceinline__ uint4 load_shared_16(unsigned shared) {
+  uint4 v;
+  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "r"(shared)
+               : "memory");
+  return v;
+}
 
 // A counter that some threads raise and others watch. Both by atomics: plain accesses would be a race.
 

@@ -40,8 +40,11 @@ constexpr int kTokenBytes = kBlockM * kBlockK * kElementBytes, kWeightBytes = kB
 constexpr bool kInterleaved = kSwapped;
 
 /// Warps of the producers' warpgroup that have nothing to copy sum up tokens (kernels/wgmma/combine.cuh).
-constexpr bool kFusesCombine = kConfig.fuse_combine;
+constexpr bool kFusesCombine = kConfig.fuse_combine == kSumsByLast;
 constexpr int kCombiners = kFusesCombine ? 3 : 0;
+
+/// Rows are added to the sums of their tokens instead of being stored.
+constexpr bool kAddsRows = kConfig.fuse_combine == kSumsByAdding;
 
 /// With a tile for each slot there are hardly more tiles than blocks.
 constexpr bool kDynamic = kConfig.dynamic && !kTokenTiles;

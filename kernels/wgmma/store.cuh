@@ -1,6 +1,6 @@
 // From accumulators to the output: bias, routing weight and activation in fp32, one rounding, one store. Tiles go out
 // through shared memory as boxes, by the copy engine while the next tile is under way; where a tile has few tokens,
-// straight from the registers.
+// straight from the registers. Rows that are added to their tokens' sums go to wherever these are, 16 bytes at a time.
 #pragma once
 
 #include "kernels/lib/activation.cuh"
@@ -9,6 +9,7 @@
 #include "kernels/ptx/barrier.cuh"
 #include "kernels/ptx/cache_policy.cuh"
 #include "kernels/ptx/convert.cuh"
+#include "kernels/ptx/shared_memory.cuh"
 #include "kernels/ptx/tensor_copy.cuh"
 #include "kernels/ptx/warpgroup.cuh"
 #include "kernels/wgmma/pipeline.cuh"
@@ -78,7 +79,7 @@ class Store {
   __device__ __forceinline__ void wait() {
     if constexpr (kPublishes)
       publish();
-    else if constexpr (kStaged)
+    else if constexpr (kStaged && !kAddsRows)
       if (is_issuer()) ptx::wait_for_stores<0>();
   }
 
@@ -122,6 +123,44 @@ class Store {
     return row * kStoreRowBytes + ((kStoreRowBytes == 128 ? chunk ^ (row & 7) : chunk ^ ((row >> 1) & 3)) << 4);
   }
 
+  /// Where the rows of a panel are added that this thread has pieces of 16 bytes of: every kRowsAtOnce-th one. -1
+  /// beyond the tile's.
+  struct Targets {
+    static constexpr int kPiecesOfRow = kPanelColumns / 8, kRowsAtOnce = kWarpgroup / kPiecesOfRow;
+    static constexpr int kRows = store_rows(kConfig) / kRowsAtOnce;
+    int tokens[kRows];
+  };
+  __device__ __forceinline__ Targets targets(const Tile& tile, int first_row) const {
+    Targets targets;
+    if constexpr (kAddsRows)
+#pragma unroll
+      for (int i = 0; i < Targets::kRows; i++) {
+        const int row = first_row + i * Targets::kRowsAtOnce + threadIdx.x % kWarpgroup / Targets::kPiecesOfRow;
+        targets.tokens[i] = row < tile.rows ? token_of(tile.row + row) : -1;
+      }
+    return targets;
+  }
+  __device__ __forceinline__ int token_of(int row) const {
+    return static_cast<int>(static_cast<unsigned>(slot_of<kTokenTiles>(args_, row)) /
+                            static_cast<unsigned>(args_.topk));
+  }
+  __device__ __forceinline__ unsigned short* sum_at(int token, int column) const {
+    return args_.combined + static_cast<long long>(token) * args_.combined_pitch + column;
+  }
+  /// Adds a buffer's panel to the sums.
+  __device__ __forceinline__ void add(unsigned buffer, const Targets& targets, int first_column) const {
+    sync();
+    const int thread = threadIdx.x % kWarpgroup, chunk = thread % Targets::kPiecesOfRow;
+    const int column = first_column + chunk * 8;
+    if (column >= args_.out_columns) return;
+#pragma unroll
+    for (int i = 0; i < Targets::kRows; i++) {
+      const int row = i * Targets::kRowsAtOnce + thread / Targets::kPiecesOfRow;
+      if (targets.tokens[i] >= 0)
+        ptx::add_eight<kType>(sum_at(targets.tokens[i], column), ptx::load_shared_16(buffer + in_panel(row, chunk)));
+    }
+  }
+
   /// Sends a buffer's panel out, as far as the tile has its rows: the map (TensorGemmArguments::out) is clipped at its
   /// row 2^30, which is laid on the tile's end.
   __device__ __forceinline__ void send(unsigned buffer, const Tile& tile, int first_row, int column) const {
@@ -138,13 +177,23 @@ class Store {
     }
     ptx::commit_stores();
   }
-  /// The buffers take turns: waits until the copy engine has read what this one had.
+  /// The buffers take turns: waits until the copy engine has read what this one had. Where no copy engine does, all
+  /// warps have: they have been at the barrier of the other buffer since.
   __device__ __forceinline__ unsigned next_buffer() {
     const unsigned buffer = stages_.store_buffer(consumer_, which_);
     which_ ^= 1;
-    if (is_issuer()) ptx::wait_for_stores_read<1>();
-    sync();
+    if constexpr (!kAddsRows) {
+      if (is_issuer()) ptx::wait_for_stores_read<1>();
+      sync();
+    }
     return buffer;
+  }
+  __device__ __forceinline__ void put(unsigned buffer, const Tile& tile, int first_row, int column,
+                                      const Targets& targets) const {
+    if constexpr (kAddsRows)
+      add(buffer, targets, column);
+    else
+      send(buffer, tile, first_row, column);
   }
 
   /// Tokens in rows: the biases of fragment `f`'s two columns in this lane, of gate or plain rows and of up rows.
@@ -180,6 +229,8 @@ class Store {
     const int row = warp_ * 16 + lane_ % 16;
 #pragma unroll
     for (int part = 0; part < kParts; part++) {
+      const int first_row = (consumer_ * kParts + part) * 64;
+      const Targets to = targets(tile, first_row);
       const float weight[2] = {weights.at(part, lane_ / 4), weights.at(part, 8 + lane_ / 4)};
 #pragma unroll
       for (int first = 0; first < G::kOutColumns / 8; first += kFragments) {
@@ -196,7 +247,7 @@ class Store {
           }
           ptx::store_matrices_x4(buffer + in_panel(row, f + lane_ / 16), matrices);
         }
-        send(buffer, tile, (consumer_ * kParts + part) * 64, tile.column + first * 8);
+        put(buffer, tile, first_row, tile.column + first * 8, to);
       }
     }
   }
@@ -241,13 +292,17 @@ class Store {
       for (int j = 0; j < kBlockM / 8; j++) {
         if (j * 8 >= tile.rows) break;
         const int row = 8 * j + lane_ / 4;
-        const long long out_row = tile.row + row;
+        unsigned short* to = args_.out + static_cast<long long>(tile.row + row) * args_.out_columns;
+        if (kAddsRows && row < tile.rows) to = sum_at(token_of(tile.row + row), 0);
 #pragma unroll
         for (int h = 0; h < kHalves; h++) {
           const unsigned packed = ptx::transpose_8x8(column_pair(acc[part], j, h, weights, bias));
           const int column = first_column + 8 * h + 2 * (lane_ % 4);
-          if (row < tile.rows && column < args_.out_columns)
-            *reinterpret_cast<unsigned*>(args_.out + out_row * args_.out_columns + column) = packed;
+          if (row >= tile.rows || column >= args_.out_columns) continue;
+          if constexpr (kAddsRows)
+            ptx::add_pair<kType>(to + column, packed);
+          else
+            *reinterpret_cast<unsigned*>(to + column) = packed;
         }
       }
     }
@@ -266,6 +321,7 @@ class Store {
 #pragma unroll
     for (int first = 0; first < kBlockM; first += kStoreTokens) {
       if (first >= tile.rows) break;
+      const Targets to = targets(tile, first);
 #pragma unroll
       for (int panel = 0; panel < kParts / kPartsOfPanel; panel++) {
         const unsigned buffer = next_buffer();
@@ -279,7 +335,7 @@ class Store {
             for (int j = 0; j < 4; j++) matrices[j] = column_pair(acc[part], first / 8 + j, h, weights, bias[part]);
             ptx::store_transposed_x4(buffer + in_panel(lane_, (within * 4 + warp_) * kHalves + h), matrices);
           }
-        send(buffer, tile, first, first_column + panel * kPanelColumns);
+        put(buffer, tile, first, first_column + panel * kPanelColumns, to);
       }
     }
   }

@@ -19,10 +19,14 @@ struct Config {
   int blocks_per_sm;    ///< resident blocks that registers are divided for
   bool evict_first;     ///< weights leave the L2 first
   bool dynamic;         ///< blocks take tiles from a common counter as they get done; else in a fixed order
-  bool fuse_combine;    ///< final: tokens whose rows are all there are summed up in this kernel
+  int fuse_combine;     ///< final: 0, or how this kernel sums up over topk: kSumsByLast, kSumsByAdding
   bool permute_tokens;  ///< first GEMM: tokens are boxes of a copy in expert order (moe_permute); else gathered by row
   int split_k;          ///< parts of K that a tile's sum is divided into, where tiles are few
 };
+
+/// Values of Config::fuse_combine other than 0. Whoever stores a token's last row sums up its rows; each row is added
+/// to its token's sum as it gets done, in the output's type and in whatever order that is.
+constexpr int kSumsByLast = 1, kSumsByAdding = 2;
 
 constexpr int kWarpgroup = 128;
 constexpr int kPanel = 64;  ///< elements in a swizzled 128-byte row
@@ -121,7 +125,7 @@ constexpr int launch_registers(const Config& c) {
 /// What the producers keep. Gathering rows takes registers, the more the more rows; boxes are copied by one thread.
 /// Summing up tokens or serving both GEMMs takes more.
 constexpr int producer_registers(const Config& c, Gemms gemms) {
-  if (c.fuse_combine || gemms == Gemms::both) return 96;
+  if (c.fuse_combine == kSumsByLast || gemms == Gemms::both) return 96;
   if (gemms == Gemms::second || c.permute_tokens) return 40;
   return c.block_m > 160 ? 104 : 72;
 }
@@ -167,7 +171,7 @@ constexpr const char* why_invalid(const Config& c, Gemms gemms) {
       return "BLOCK_SIZE_M does not divide into 64 rows for each consumer, 256 at most";
   }
   if (c.evict_first && c.cluster_m > 1) return "evict_first does not go with clusters, whose copies carry no such hint";
-  if (c.split_k > 1 && c.fuse_combine) return "SPLIT_K does not go with fuse_combine";
+  if (c.split_k > 1 && c.fuse_combine == kSumsByLast) return "SPLIT_K does not go with fuse_combine=1";
   if (c.split_k > 1 && c.cluster_m > 1) return "SPLIT_K does not go with clusters";
   if (c.permute_tokens && c.block_m < 64) return "permute_tokens is for tiles of 64 tokens or more";
   if (c.permute_tokens && gemms == Gemms::second)

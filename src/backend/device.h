@@ -54,6 +54,9 @@ class Pipeline {
   /// Rows of the last run's output, widened to float: [tokens.size(), N2].
   virtual std::vector<float> read_rows(std::span<const std::int64_t> tokens) = 0;
 
+  /// Whether the same inputs give the same bits in every run.
+  virtual bool is_repeatable() const { return true; }
+
   /// `n` samples of the whole pipeline, in µs, on inputs and intermediates that a run() has left in place.
   virtual Result<std::vector<double>> time(int n, const TimingOptions& options) = 0;
 

@@ -19,6 +19,14 @@ bool has_axis(const SearchSpace& space, std::string_view name) {
   return std::any_of(space.axes.begin(), space.axes.end(), [&](const auto& axis) { return axis.name == name; });
 }
 
+SearchSpace with_unrepeatable_values(SearchSpace space, const Engine& engine) {
+  for (const auto& [key, value] : engine.unrepeatable_values)
+    for (auto& axis : space.axes)
+      if (axis.name == key && !std::binary_search(axis.values.begin(), axis.values.end(), value))
+        axis.values.insert(std::lower_bound(axis.values.begin(), axis.values.end(), value), value);
+  return space;
+}
+
 [[noreturn]] void fail_unknown_axis(const std::string& argument, const std::string& name,
                                     const std::map<std::string, SearchSpace>& spaces) {
   std::set<std::string> known;
@@ -66,6 +74,10 @@ void SpaceOptions::add_to(CLI::App& app) {
                  "Engines to search: wgmma,mma; see `moe-tune list engines` (all that run on the device)")
       ->group("Configs")
       ->type_name("LIST");
+  app.add_flag("--nondeterministic", nondeterministic,
+               "Also configs with which the same inputs give other last bits from run to run: fuse_combine=2, faster "
+               "from some 1000 tokens on. Records have it in the config, and bitwise_repeatable false")
+      ->group("Configs");
 }
 
 const SearchSpace& SpaceOptions::Spaces::of(Stage stage, const Engine& engine) const {
@@ -85,7 +97,11 @@ SpaceOptions::Spaces SpaceOptions::spaces(const DeviceInfo& device) const {
         spaces.engines.push_back(&engine);
     }
   }
-  for (const Engine* engine : spaces.engines) spaces.by_engine.emplace(engine->name, search_space_of(*engine));
+  for (const Engine* engine : spaces.engines) {
+    SearchSpace space = search_space_of(*engine);
+    if (nondeterministic) space = with_unrepeatable_values(std::move(space), *engine);
+    spaces.by_engine.emplace(engine->name, std::move(space));
+  }
 
   // Axes of all stages before those of one: the narrower one wins whatever the order on the command line.
   for (const bool of_one_stage : {false, true}) {

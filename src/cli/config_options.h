@@ -27,10 +27,11 @@ struct StageConfigOptions {
   std::map<Stage, StageConfig> parse() const;  ///< throws Error
 };
 
-/// --engine and -c: which part of the search spaces is searched.
+/// --engine, -c and --nondeterministic: which part of the search spaces is searched.
 struct SpaceOptions {
   std::vector<std::string> axes;
   std::string engine_names;
+  bool nondeterministic = false;
 
   void add_to(CLI::App& app);
 

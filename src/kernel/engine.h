@@ -26,6 +26,8 @@ struct Engine {
   std::span<const std::string_view> parameters;  ///< config keys, in order
   /// Those that came later, with what configs from before did that leave them out.
   std::span<const std::pair<std::string_view, int>> later_parameters = {};
+  /// Values with which the same inputs give other bits from run to run; in no search space unless asked for.
+  std::span<const std::pair<std::string_view, int>> unrepeatable_values = {};
 
   /// Why `config` cannot compute `stage` of `problem` on `device`; nothing where it can. The one authority on legality.
   std::optional<std::string> (*why_invalid)(const Config& config, Stage stage, const Problem& problem,
@@ -43,8 +45,8 @@ struct Engine {
   RowRange best_rows{};                                 ///< where it is likely the fastest of those that run
 };
 
-/// Blocks of the kernel that a multiprocessor has at once; persistent ones as many as are meant to, others about as many
-/// as shared memory, registers and threads leave room for.
+/// Blocks of the kernel that a multiprocessor has at once; persistent ones as many as are meant to, others about as
+/// many as shared memory, registers and threads leave room for.
 int resident_blocks(const KernelPlan& plan, const DeviceInfo& device);
 
 /// Whether the engine runs on the device at all. Which problems and configs, why_invalid says.

@@ -46,13 +46,14 @@ struct KernelPlan {
   int blocks_per_sm = 0;         ///< persistent blocks, which walk the tiles; 0: a block for each tile
   bool row_order = false;        ///< second GEMM: writes rows in expert-sorted order, else by slot
   bool fuses_combine = false;    ///< second GEMM: sums over topk too, counting arrivals
+  bool adds_rows = false;        ///< second GEMM: sums over topk too, adding rows to zeros
   int summed_slots = 0;          ///< second GEMM: a tile is so many slots, those of a token, and sums them up
   bool permutes_tokens = false;  ///< first GEMM: takes them in row order, so that moe_permute comes before
   SecondGemm second{};           ///< the kernel takes BothGemmsArguments
   TensorBoxes boxes{};           ///< depth 0: the kernel takes GemmArguments, else TensorGemmArguments
 
   /// Second GEMM: no moe_sum follows.
-  bool sums_over_topk() const { return fuses_combine || summed_slots > 0; }
+  bool sums_over_topk() const { return fuses_combine || adds_rows || summed_slots > 0; }
 };
 
 }  // namespace moetune

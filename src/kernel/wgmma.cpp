@@ -20,6 +20,8 @@ constexpr std::array<std::string_view, 13> kParameters{
 
 constexpr std::array<std::pair<std::string_view, int>, 1> kLaterParameters{{{"permute_tokens", 0}}};
 
+constexpr std::array<std::pair<std::string_view, int>, 1> kUnrepeatableValues{{{"fuse_combine", wgmma::kSumsByAdding}}};
+
 /// For its `shared` bytes of shared memory.
 std::optional<std::string> why_too_large(const wgmma::Config& c, int shared, const DeviceInfo& device) {
   if (shared > device.shared_memory_per_block)
@@ -36,8 +38,9 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
                                        const DeviceInfo& device) {
   constexpr std::string_view kName = SwapAb ? "wgmma_swap_ab" : "wgmma";
   if (const auto reason = why_parameters_differ(kName, kParameters, config)) return reason;
-  for (const char* flag : {"evict_first", "dynamic", "fuse_combine", "permute_tokens"})
+  for (const char* flag : {"evict_first", "dynamic", "permute_tokens"})
     if (config.at(flag) < 0 || config.at(flag) > 1) return fmt::format("{} is not 0 or 1", flag);
+  if (config.at("fuse_combine") < 0 || config.at("fuse_combine") > 2) return "fuse_combine is not 0, 1 or 2";
   const wgmma::Config c = wgmma_kernel_config(config, SwapAb);
   const bool both = stage == Stage::mlp;
   if (const char* reason = wgmma::why_invalid(c, both ? wgmma::Gemms::both : wgmma::gemms_of(epilogue_of(stage))))
@@ -119,7 +122,8 @@ KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem
                   .partial_bytes = wgmma::partial_bytes(c),
                   .blocks_per_sm = c.blocks_per_sm,
                   .row_order = true,
-                  .fuses_combine = c.fuse_combine,
+                  .fuses_combine = c.fuse_combine == wgmma::kSumsByLast,
+                  .adds_rows = c.fuse_combine == wgmma::kSumsByAdding,
                   .permutes_tokens = c.permute_tokens,
                   .boxes = tensor_boxes(c, epilogue_of(stage))};
   for (std::string define :
@@ -128,8 +132,8 @@ KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem
         fmt::format("NUM_STAGES={}", c.num_stages), fmt::format("NUM_CONSUMERS={}", c.num_consumers),
         fmt::format("CLUSTER_SIZE_M={}", c.cluster_m), fmt::format("BLOCKS_PER_SM={}", c.blocks_per_sm),
         fmt::format("EVICT_FIRST={}", c.evict_first ? 1 : 0), fmt::format("DYNAMIC={}", c.dynamic ? 1 : 0),
-        fmt::format("FUSE_COMBINE={}", c.fuse_combine ? 1 : 0),
-        fmt::format("PERMUTE_TOKENS={}", c.permute_tokens ? 1 : 0), fmt::format("SPLIT_K={}", c.split_k)})
+        fmt::format("FUSE_COMBINE={}", c.fuse_combine), fmt::format("PERMUTE_TOKENS={}", c.permute_tokens ? 1 : 0),
+        fmt::format("SPLIT_K={}", c.split_k)})
     plan.source.defines.push_back(std::move(define));
   return plan;
 }
@@ -271,7 +275,7 @@ wgmma::Config wgmma_kernel_config(const Config& config, bool swap_ab) {
           .blocks_per_sm = config.at("blocks_per_sm"),
           .evict_first = config.at("evict_first") != 0,
           .dynamic = config.at("dynamic") != 0,
-          .fuse_combine = config.at("fuse_combine") != 0,
+          .fuse_combine = config.at("fuse_combine"),
           .permute_tokens = config.at("permute_tokens") != 0,
           .split_k = config.at("SPLIT_K")};
 }
@@ -282,6 +286,7 @@ const Engine& wgmma_engine() {
                                  .summary = "wgmma and tensor copies, 64 tokens at a time, compute capability 9.0",
                                  .parameters = kParameters,
                                  .later_parameters = kLaterParameters,
+                                 .unrepeatable_values = kUnrepeatableValues,
                                  .why_invalid = why_invalid<false>,
                                  .first_configs = wgmma_first_configs,
                                  .kernel_plan = kernel_plan<false>,
@@ -297,6 +302,7 @@ const Engine& wgmma_swap_ab_engine() {
                                  .summary = "wgmma and tensor copies, 64 weight rows at a time, compute capability 9.0",
                                  .parameters = kParameters,
                                  .later_parameters = kLaterParameters,
+                                 .unrepeatable_values = kUnrepeatableValues,
                                  .why_invalid = why_invalid<true>,
                                  .first_configs = swap_ab_first_configs,
                                  .kernel_plan = kernel_plan<true>,

@@ -9,7 +9,8 @@ Verification verify(Pipeline& pipeline, const Problem& problem, const DataSpec& 
   if (!second) return {.verdict = {}, .result = second.failure()};
 
   const std::vector<float> rows = pipeline.read_rows(reference.tokens);
-  const Verdict verdict = judge(problem, data, reference, rows, first.value(), second.value());
+  const Verdict verdict =
+      judge(problem, data, reference, rows, first.value(), second.value(), pipeline.is_repeatable());
   if (!verdict.passed)
     return {.verdict = verdict, .result = Failure{.outcome = Outcome::incorrect, .reason = verdict.reason}};
   return {.verdict = verdict, .result = Verified(pipeline)};

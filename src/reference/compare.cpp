@@ -122,12 +122,12 @@ std::string explain(const Differences& found, const Tolerance& tolerance, bool e
 }  // namespace
 
 Verdict judge(const Problem& problem, const DataSpec& data, const ReferenceRows& reference, std::span<const float> rows,
-              const OutputScan& first, const OutputScan& second) {
+              const OutputScan& first, const OutputScan& second, bool must_repeat) {
   Verdict verdict{.reason = {},
                   .nonfinite = std::max(first.nonfinite, second.nonfinite),
                   .unwritten = std::max(first.unwritten, second.unwritten),
                   .bitwise_repeatable = first.hash == second.hash,
-                  .exact = data.fill == Fill::exact_integer,
+                  .exact = data.fill == Fill::exact_integer && must_repeat,
                   .rows_checked = static_cast<std::int64_t>(reference.tokens.size()),
                   .rows_total = problem.M,
                   .experts_checked = reference.experts_checked,
@@ -155,7 +155,7 @@ Verdict judge(const Problem& problem, const DataSpec& data, const ReferenceRows&
     verdict.reason = fmt::format("{} output elements are NaN or infinite", verdict.nonfinite);
   else
     verdict.reason = explain(found, tolerance, verdict.exact);
-  if (verdict.reason.empty() && !verdict.bitwise_repeatable)
+  if (verdict.reason.empty() && must_repeat && !verdict.bitwise_repeatable)
     verdict.reason = "a second run on the same inputs gave different bits";
   verdict.passed = verdict.reason.empty();
   return verdict;

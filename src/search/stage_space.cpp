@@ -79,10 +79,18 @@ StageSpace make_stage_space(const Problem& problem, Stage stage, const DeviceInf
 
     const std::vector<Config> guesses = engine.first_configs(stage, problem, device);
     std::vector<std::size_t> first;
-    for (const Config& guess : guesses)
-      if (const auto found = result.index.find({.engine = std::string(engine.name), .config = guess});
-          found != result.index.end())
-        first.push_back(found->second);
+    const auto begin_with = [&](const Config& config) {
+      const auto found = result.index.find({.engine = std::string(engine.name), .config = config});
+      if (found != result.index.end()) first.push_back(found->second);
+    };
+    for (const Config& guess : guesses) {
+      begin_with(guess);
+      for (const auto& [key, value] : engine.unrepeatable_values) {
+        Config other = guess;
+        other.set(key, value);
+        if (other != guess) begin_with(other);
+      }
+    }
     if (first.empty() && !guesses.empty() && begin < result.configs.size()) {
       std::size_t nearest = begin;
       for (std::size_t i = begin; i < result.configs.size(); ++i)

@@ -41,8 +41,9 @@ using Legality = std::function<std::optional<std::string>(const Engine& engine, 
 
 /// Walks the engines' spaces and asks each engine what is legal, or `legality` where there is one. `spaces` has one for
 /// each; an engine that does not run on the device is left out, and the others are put in order, the likeliest for the
-/// problem first. First guesses that the space does not hold (the user narrowed it) are left out too; where an engine
-/// has none left, the legal config that differs from its first guess in the fewest axes stands in.
+/// problem first. Each first guess is followed by itself with the engine's unrepeatable values. Those that the space
+/// does not hold (nobody asked for such values, or the user narrowed it) are left out; where an engine has none left,
+/// the legal config that differs from its first guess in the fewest axes stands in.
 StageSpace make_stage_space(const Problem& problem, Stage stage, const DeviceInfo& device,
                             std::vector<StageSpace::EngineSpace> spaces, const Legality& legality = {});
 

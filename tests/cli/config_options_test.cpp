@@ -66,6 +66,18 @@ TEST(ConfigOptions, AStageCanHaveItsOwn) {
   EXPECT_EQ(values_of(spaces.of(Stage::final, engine), "BLOCK_SIZE_M"), (std::vector<int>{16, 32}));
 }
 
+TEST(ConfigOptions, UnrepeatableValuesAreThereWhereAskedFor) {
+  for (const char* name : {"wgmma", "wgmma_swap_ab"}) {
+    const Engine& engine = find_engine(name);
+    EXPECT_EQ(values_of(spaces_of({}).of(Stage::final, engine), "fuse_combine"), (std::vector<int>{0}));
+    const auto asked = spaces_of({"--nondeterministic"});
+    EXPECT_EQ(values_of(asked.of(Stage::final, engine), "fuse_combine"), (std::vector<int>{0, 2}));
+    EXPECT_EQ(asked.of(Stage::final, engine).size(), 2 * spaces_of({}).of(Stage::final, engine).size());
+    const auto pinned = spaces_of({"--nondeterministic", "-c", "fuse_combine=0"});
+    EXPECT_EQ(values_of(pinned.of(Stage::final, engine), "fuse_combine"), (std::vector<int>{0})) << "-c has its way";
+  }
+}
+
 TEST(ConfigOptions, BadAxesAreNamed) {
   EXPECT_ERROR(spaces_of({"-c", "BLOCK_M=64"}), "no engine here has 'BLOCK_M'");
   EXPECT_ERROR(spaces_of({"-c", "BLOCK_SIZ_M=64"}), "did you mean 'BLOCK_SIZE_M'");

@@ -44,8 +44,8 @@ StageConfig wgmma_config(const char* engine, const WgmmaTile& tile) {
 }
 
 /// Of each engine that the GPU has. mma: a narrow tile, the smallest pipeline, the widest tile, 64-byte rows, rows
-/// wider than the swizzle's period, and more. wgmma: each number of consumers, clusters, split sums, the fused combine,
-/// tokens in order and gathered, two blocks on a multiprocessor, stages of more than one panel; swapped: one
+/// wider than the swizzle's period, and more. wgmma: each number of consumers, clusters, split sums, both fused
+/// combines, tokens in order and gathered, two blocks on a multiprocessor, stages of more than one panel; swapped: one
 /// instruction's least and most tokens, several parts.
 std::vector<StageConfig> configs() {
   std::vector<StageConfig> all{mma_config(16, 64, 64, 1, 4, 4),    mma_config(64, 64, 32, 8, 4, 2),
@@ -58,12 +58,17 @@ std::vector<StageConfig> configs() {
                                 {128, 256, 64, 2, 4, 2, 1, 1, 1, 0, 0, 3, 1},
                                 {64, 128, 64, 1, 4, 1, 1, 2, 0, 1, 1},
                                 {192, 128, 64, 4, 4, 3},
+                                {128, 256, 64, 8, 4, 2, 2, 1, 0, 1, 2, 1, 1},
                                 {64, 64, 64, 1, 2, 1, 2, 1, 0, 1}})
     all.push_back(wgmma_config("wgmma", tile));
   for (const WgmmaTile& tile : {WgmmaTile{8, 64, 128, 1, 6, 1, 1, 2, 1, 1, 0, 2},
                                 {16, 256, 64, 1, 4, 1, 1, 1, 0, 0, 1},
                                 {32, 128, 256, 8, 2, 2},
                                 {256, 128, 64, 1, 3, 2, 1, 1, 0, 0, 0, 4},
+                                {48, 128, 64, 1, 4, 1, 1, 2, 0, 1, 2, 2},
+                                {80, 128, 64, 1, 4, 1, 1, 2, 1},
+                                {112, 64, 64, 4, 6, 1, 1, 1, 0, 1},
+                                {160, 256, 64, 8, 4, 2, 2, 1, 0, 1, 2, 1, 1},
                                 {96, 128, 64, 1, 3, 1, 1, 2, 0, 1, 1, 1, 1},
                                 {128, 128, 64, 8, 6, 2, 2, 1, 0, 1, 0, 1, 1},
                                 {128, 128, 64, 8, 6, 2, 2, 1, 0, 1},
@@ -108,7 +113,7 @@ Verdict verify(const Workload& workload, Result<std::unique_ptr<Pipeline>>& buil
   const auto run1 = built.value()->run(), run2 = built.value()->run();
   if (!run1 || !run2) return {.reason = (run1 ? run2 : run1).failure().reason};
   return judge(workload.problem(), workload.data(), reference, built.value()->read_rows(reference.tokens), run1.value(),
-               run2.value());
+               run2.value(), built.value()->is_repeatable());
 }
 
 /// Every config for both stages, both implementations, both kinds of data; the seed differs for each problem.

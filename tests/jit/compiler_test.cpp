@@ -245,7 +245,7 @@ TEST_F(Compiler, EveryHopperKernelCompilesWithoutSpills) {
   expect_registers(kernels);
 }
 
-/// The fused sum waits for as many rows as a token has here, with tiles from the table and straight from topk_ids.
+/// The fused sum waits for as many rows as a token has here, or adds each; with tiles from the table and from topk_ids.
 TEST_F(Compiler, FusedSumsCompileWithoutSpills) {
   const Problem problem{.M = 64, .K = 256, .N1 = 512, .N2 = 256, .E = 8, .topk = 2};
   std::vector<HopperKernel> kernels;
@@ -256,6 +256,11 @@ TEST_F(Compiler, FusedSumsCompileWithoutSpills) {
           hopper_kernel(wgmma_engine(), with(config, {{"fuse_combine", 1}}), Stage::final, problem, token_tiles));
     for (const Config& config : {wgmma_config(16, 256, 64, 4, 1), wgmma_config(160, 256, 64, 3, 2)})
       kernels.push_back(hopper_kernel(wgmma_swap_ab_engine(), with(config, {{"fuse_combine", 1}}), Stage::final,
+                                      problem, token_tiles));
+    kernels.push_back(hopper_kernel(wgmma_engine(), with(wgmma_config(128, 256, 64, 4, 2), {{"fuse_combine", 2}}),
+                                    Stage::final, problem, token_tiles));
+    for (const Config& config : {wgmma_config(16, 256, 64, 4, 1), wgmma_config(160, 256, 64, 4, 2)})
+      kernels.push_back(hopper_kernel(wgmma_swap_ab_engine(), with(config, {{"fuse_combine", 2}}), Stage::final,
                                       problem, token_tiles));
   }
   expect_no_spills(90, sources_of(kernels));

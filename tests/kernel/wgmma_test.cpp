@@ -96,7 +96,7 @@ TEST_P(WgmmaEngines, SayWhyAConfigCannotRun) {
                                                                       {"blocks_per_sm", {0, 9}},
                                                                       {"evict_first", {-1, 2}},
                                                                       {"dynamic", {-1, 2}},
-                                                                      {"fuse_combine", {-1, 2}},
+                                                                      {"fuse_combine", {-1, 3}},
                                                                       {"permute_tokens", {-1, 2}},
                                                                       {"SPLIT_K", {0, 17}}};
   for (const auto& [name, values] : outside)
@@ -311,6 +311,21 @@ TEST_P(WgmmaEngines, ComputeBothGemmsInOneKernel) {
   EXPECT_EQ(plan.second.rows_expected, gate_tiles * c.at("num_consumers"));
   for (const Stage stage : {Stage::gate, Stage::final})
     EXPECT_GE(plan.shared_bytes, engine_.kernel_plan(c, stage, kQwen, false).shared_bytes);
+}
+
+TEST_P(WgmmaEngines, AddRowsToSumsInTheSecondGemmOnly) {
+  const Config adds = with(case_.config, {{"fuse_combine", 2}});
+  EXPECT_EQ(engine_.why_invalid(adds, Stage::final, kQwen, kH200).value_or(""), "");
+  for (const Stage stage : {Stage::gemm1, Stage::gate})
+    EXPECT_NE(engine_.why_invalid(adds, stage, kQwen, kH200).value_or("").find("second GEMM"), std::string::npos);
+  EXPECT_NE(engine_.why_invalid(adds, Stage::mlp, kQwen, kH200).value_or("").find("fuse_combine"), std::string::npos);
+  const KernelPlan plan = engine_.kernel_plan(adds, Stage::final, kQwen, false);
+  EXPECT_TRUE(plan.adds_rows);
+  EXPECT_FALSE(plan.fuses_combine);
+  EXPECT_TRUE(plan.sums_over_topk());
+  // Nothing is counted, so that parts of a tile may come from several blocks.
+  EXPECT_EQ(engine_.why_invalid(with(adds, {{"SPLIT_K", 2}}), Stage::final, kQwen, kH200).value_or("").find("fuse"),
+            std::string::npos);
 }
 
 TEST_P(WgmmaEngines, PutTokensInOrderBeforeTheFirstGemmOnly) {

@@ -219,6 +219,26 @@ TEST(Judge, CatchesARunThatGivesOtherBits) {
   EXPECT_NE(verdict.reason.find("second run"), std::string::npos);
 }
 
+TEST(Judge, SumsInNoFixedOrderMayGiveOtherBitsButNotOtherNumbers) {
+  const OutputScan other{.hash = 43, .nonfinite = 0, .unwritten = 0};
+  for (const Fill fill : {Fill::random, Fill::exact_integer}) {
+    Case honest(ordinary(), fill);
+    const auto judged = [&] {
+      return judge(honest.problem, honest.data, honest.reference, honest.rows, kClean, other, false);
+    };
+    Verdict verdict = judged();
+    EXPECT_TRUE(verdict.passed) << verdict.reason;
+    EXPECT_FALSE(verdict.bitwise_repeatable);
+    EXPECT_FALSE(verdict.exact) << "integers are held to a tolerance too";
+    honest.at(0, 0) *= 1.001F;
+    EXPECT_TRUE(judged().passed) << judged().reason;
+    honest.at(0, 0) += 1e4F;
+    EXPECT_FALSE(judged().passed);
+    honest.at(0, 0) = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_FALSE(judged().passed);
+  }
+}
+
 TEST(Judge, NothingCheckedIsNotPassed) {
   Case honest(ordinary());
   honest.rows.pop_back();

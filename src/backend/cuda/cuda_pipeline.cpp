@@ -5,7 +5,9 @@ namespace moetune::cuda {
 CudaPipeline::CudaPipeline(std::shared_ptr<Gpu> gpu, const Problem& problem, const ProblemBuffers& buffers,
                            const PipelineConfig& config)
     : gpu_(std::move(gpu)), problem_(problem), buffers_(buffers) {
-  LaunchPlan(*gpu_, problem, config).visit(problem.M, buffers.addresses(), [&](Stage stage, const Launch& launch) {
+  const LaunchPlan plan(*gpu_, problem, config);
+  is_repeatable_ = plan.is_repeatable();
+  plan.visit(problem.M, buffers.addresses(), [&](Stage stage, const Launch& launch) {
     steps_.push_back({stage, launch});
   });
 }

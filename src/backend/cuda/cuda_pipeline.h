@@ -17,6 +17,7 @@ class CudaPipeline final : public Pipeline {
 
   Result<OutputScan> run() override;
   std::vector<float> read_rows(std::span<const std::int64_t> tokens) override;
+  bool is_repeatable() const override { return is_repeatable_; }
   Result<std::vector<double>> time(int n, const TimingOptions& options) override;
   Result<std::vector<double>> time_stages(StageRange stages, int n, const TimingOptions& options) override;
 
@@ -33,6 +34,7 @@ class CudaPipeline final : public Pipeline {
   const Problem& problem_;
   const ProblemBuffers& buffers_;
   std::vector<Step> steps_;
+  bool is_repeatable_ = true;
   std::map<StageRange, ReadyGraph> graphs_;
 };
 

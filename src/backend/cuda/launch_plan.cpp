@@ -84,6 +84,7 @@ LaunchPlan::LaunchPlan(Gpu& gpu, const Problem& problem, const PipelineConfig& c
   }
   if (permutes_tokens()) permute_ = gpu.load(elementwise_source(problem), "moe_permute");
   if (impl_ == Impl::three_kernel) activate_ = gpu.load(elementwise_source(problem), "activate_and_mul");
+  if (gemms_.back().plan.adds_rows) clear_ = gpu.load(elementwise_source(problem), "moe_clear");
   if (!gemms_.back().plan.sums_over_topk()) {
     const bool in_row_order = !token_tiles_ && gemms_.back().plan.row_order;
     sum_ = gpu.load(elementwise_source(problem), in_row_order ? "moe_sum" : "moe_sum_of_slots");
@@ -277,6 +278,7 @@ void LaunchPlan::visit_permute(Stage stage, const Call& call) const {
 void LaunchPlan::visit_gemm(const Gemm& gemm, const Call& call) const {
   const KernelPlan& plan = gemm.plan;
   if (plan.permutes_tokens) visit_permute(gemm.stage, call);
+  if (plan.adds_rows) visit_clear(gemm.stage, call);
   std::int64_t blocks = row_tiles(plan, call.slots) * column_tiles(gemm) * plan.cluster * plan.split_k;
   if (plan.blocks_per_sm > 0)
     blocks =
@@ -375,6 +377,20 @@ void LaunchPlan::visit_activate(const Call& call) const {
                         .rows = call.slots,
                         .columns = static_cast<int>(problem_.inner())});
   call.launch(Stage::activate, launch);
+}
+
+void LaunchPlan::visit_clear(Stage stage, const Call& call) const {
+  // Few enough blocks that none waits for the first GEMM's end before others have begun.
+  const unsigned most = static_cast<unsigned>(gpu_.info().multiprocessors) * 2;
+  Launch launch{.function = clear_,
+                .grid = std::min(most, blocks_for(call.M * problem_.N2 / 8, kElementwiseThreads)),
+                .block = kElementwiseThreads,
+                .overlaps_predecessor = true};
+  launch.set_arguments(ClearArguments{.out = as<unsigned short>(call.at.out),
+                                      .out_pitch = out_pitch(call.at),
+                                      .tokens = call.M,
+                                      .columns = static_cast<int>(problem_.N2)});
+  call.launch(stage, launch);
 }
 
 void LaunchPlan::visit_combine(const Call& call) const {

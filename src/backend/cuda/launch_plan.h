@@ -68,6 +68,9 @@ class LaunchPlan {
   /// Whether they use counters at all where no routing kernel runs. One that does sets them to zero in any case.
   bool uses_counters() const;
 
+  /// Whether the same inputs always give the same bits.
+  bool is_repeatable() const { return !gemms_.back().plan.adds_rows; }
+
   bool permutes_tokens() const { return gemms_.front().plan.permutes_tokens; }
   int least_block_m() const;  ///< of the tile tables: the most entries are tile_bound() of it
   bool token_tiles() const { return token_tiles_; }
@@ -94,6 +97,7 @@ class LaunchPlan {
   void visit_permute(Stage stage, const Call& call) const;
   void visit_gemm(const Gemm& gemm, const Call& call) const;
   void visit_activate(const Call& call) const;
+  void visit_clear(Stage stage, const Call& call) const;
   void visit_combine(const Call& call) const;
   GemmArguments gemm_arguments(Stage stage, const KernelPlan& plan, const Call& call) const;
   TensorGemmArguments with_tensors(const GemmArguments& arguments, Stage stage, const TensorBoxes& boxes,
@@ -113,7 +117,7 @@ class LaunchPlan {
   bool token_tiles_;
   std::vector<Gemm> gemms_;  ///< in order
   RouteKernels route_, route_mapped_;
-  Function permute_ = nullptr, activate_ = nullptr, sum_ = nullptr, sum_of_mapped_ = nullptr;
+  Function permute_ = nullptr, activate_ = nullptr, clear_ = nullptr, sum_ = nullptr, sum_of_mapped_ = nullptr;
 };
 
 }  // namespace moetune::cuda
