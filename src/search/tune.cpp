@@ -31,9 +31,10 @@ constexpr double kLeastFinals = 0.15;
 
 /// A search of 28 problems on an H200 from an empty kernel cache took 0.066 s a trial (4337 trials in 285 s,
 /// compilation, references and finals included), others 0.03 to 0.06 s. Where a pipeline takes long, so does a trial:
-/// it is run some 20 times, and 0.5 of the roofline is a usual pace.
+/// of pipelines of 4 to 15 ms at the roofline a stage's took 11 to 13 times that on an H200, as if they ran 6 times at
+/// 0.5 of it.
 double trial_seconds(const Problem& problem, const Ceilings& ceilings) {
-  constexpr double kTrialSeconds = 0.06, kRuns = 20, kPace = 0.5;
+  constexpr double kTrialSeconds = 0.06, kRuns = 6, kPace = 0.5;
   return kTrialSeconds + kRuns / kPace * 1e-6 * roofline_us(pipeline_work(problem, even_load(problem)), ceilings);
 }
 

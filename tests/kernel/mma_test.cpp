@@ -140,6 +140,28 @@ TEST(MmaFirstConfigs, AreWideWhereSeveralTokensAreSummedUp) {
   EXPECT_EQ(block_n(2, Stage::gate), 64);
 }
 
+// Of tiles of 64 weight rows at M = 1 the blocks are 360, 192, 896 and 128: with 4 stages 264 run at once, with 3 396,
+// with 6 or more 132.
+TEST(MmaFirstConfigs, HaveAsManyStagesAsLetTheLastRoundOfBlocksBeFull) {
+  DeviceInfo device = kH200;
+  device.multiprocessors = 132;
+  device.shared_memory_per_multiprocessor = 233472;
+  device.registers_per_multiprocessor = 65536;
+  const auto stages = [&](const Problem& problem, Stage stage) {
+    const Config first = mma_engine().first_configs(stage, problem, device).front();
+    EXPECT_EQ(first.at("BLOCK_SIZE_N"), 64);
+    return first.at("num_stages");
+  };
+  Problem qwen = kQwen;
+  qwen.M = 1;
+  const Problem gpt_oss{.M = 1, .K = 2880, .N1 = 5760, .N2 = 2880, .E = 128, .topk = 4};
+  const Problem mixtral{.M = 1, .K = 4096, .N1 = 28672, .N2 = 4096, .E = 8, .topk = 2};
+  EXPECT_EQ(stages(gpt_oss, Stage::gate), 3);
+  EXPECT_EQ(stages(qwen, Stage::gate), 4);
+  EXPECT_EQ(stages(mixtral, Stage::gate), 4);
+  EXPECT_EQ(stages(mixtral, Stage::final), 8);
+}
+
 TEST(MmaKernelPlan, SumsUpOverTopkWhereNoRoutingRuns) {
   const Config c = config(64, 128, 32, 8, 4, 2);
   const KernelPlan sums = mma_engine().kernel_plan(c, Stage::final, kQwen, true);

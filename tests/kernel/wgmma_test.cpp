@@ -17,6 +17,7 @@ namespace {
 
 const DeviceInfo kH200{.backend = Backend::cuda,
                        .compute_capability = 90,
+                       .multiprocessors = 132,
                        .shared_memory_per_block = 232448,
                        .shared_memory_per_multiprocessor = 233472};
 const Problem kQwen{.M = 64, .K = 2048, .N1 = 1536, .N2 = 2048, .E = 128, .topk = 8};
@@ -311,6 +312,18 @@ TEST_P(WgmmaEngines, ComputeBothGemmsInOneKernel) {
   EXPECT_EQ(plan.second.rows_expected, gate_tiles * c.at("num_consumers"));
   for (const Stage stage : {Stage::gate, Stage::final})
     EXPECT_GE(plan.shared_bytes, engine_.kernel_plan(c, stage, kQwen, false).shared_bytes);
+}
+
+TEST(SwapAbFirstConfigs, HandOutTilesWhereThereAreMany) {
+  const auto first = [](const Problem& problem, Stage stage) {
+    return wgmma_swap_ab_engine().first_configs(stage, problem, kH200).front();
+  };
+  Problem many = kQwen;
+  many.M = 1024;
+  for (const Stage stage : {Stage::gemm1, Stage::gate, Stage::final}) EXPECT_EQ(first(many, stage).at("dynamic"), 1);
+  EXPECT_EQ(first(many, Stage::final).at("num_consumers"), 2);
+  const Problem olmoe{.M = 256, .K = 2048, .N1 = 2048, .N2 = 2048, .E = 64, .topk = 8};
+  for (const Stage stage : {Stage::gate, Stage::final}) EXPECT_EQ(first(olmoe, stage).at("dynamic"), 0);
 }
 
 TEST_P(WgmmaEngines, AddRowsToSumsInTheSecondGemmOnly) {
