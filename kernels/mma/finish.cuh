@@ -85,7 +85,7 @@ __device__ __forceinline__ void sum_up(const GemmArguments& args, const Tile& ti
       const int weight_row = (warp_n * kFragmentsN + n) * kMmaN + q * 2;
       const int slot = weight_row / kOutColumns, column = weight_row % kOutColumns;
       const float scale = kWeighted ? rows.weight(slot) : 1.0f;
-      if (lane / 4 != slot % 8) continue;
+      if (lane / 4 != slot % 8 || slot >= kSummedSlots) continue;
       const int expert = chosen_expert(args.map, args.topk_ids[tile.row + slot]);
       float added[2] = {};
       if (kHasBias && expert >= 0 && (!kNarrow || tile.column + column < args.out_columns))

@@ -17,7 +17,7 @@ struct Loader {
   const GemmArguments& args;
   const char* a[kCopiesA];                // this thread's piece of the k tile, in each pass
   const char* weights;                    // the same of the first pass; the other passes lie at multiples of pass_bytes
-  const char* slot_weights[kSlotPieces];  // sums: of each piece, null where the slot's expert is not here
+  const char* slot_weights[kSlotPieces];  // sums: of each piece, null where there is no slot or its expert is not here
   unsigned pass_bytes;                    // between the weight rows of two passes
   long long up_bytes;                     // gated: from a gate row to its up row
   unsigned real_rows;                     // bit i: the row of pass i exists; others are zero-filled
@@ -47,8 +47,8 @@ struct Loader {
 #pragma unroll
     for (int i = 0; i < kSlotPieces; i++) {
       const int row = static_cast<int>(threadIdx.x) / kChunks + i * kPassesOfPiece * kRowsPerPass;
-      const int slot = min(row / kOutColumns, kSummedSlots - 1), column = row % kOutColumns;
-      const int expert = chosen_expert(args.map, args.topk_ids[tile.row + slot]);
+      const int slot = row / kOutColumns, column = row % kOutColumns;
+      const int expert = slot < kSummedSlots ? chosen_expert(args.map, args.topk_ids[tile.row + slot]) : -1;
       const long long weight_row =
           static_cast<long long>(expert) * args.weight_rows + tile.column + (kNarrow ? min(column, last_row) : column);
       const unsigned short* from = args.weights + weight_row * args.K + threadIdx.x % kChunks * 8;

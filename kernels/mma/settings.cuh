@@ -1,9 +1,8 @@
 // What one compilation of the kernel is for. NVRTC compiles it once per config with these macros:
 // - BLOCK_SIZE_M, BLOCK_SIZE_N, BLOCK_SIZE_K, NUM_WARPS, NUM_STAGES (GROUP_SIZE_M is an argument)
 // - EVEN_K: K is a multiple of BLOCK_SIZE_K; NARROW: the output has fewer columns than a tile (0 or 1)
-// - SUMMED_SLOTS: topk, where a tile is all slots of a token at a share of the columns each, which the block sums up,
-// so
-//   that no moe_sum follows; else 0
+// - SUMMED_SLOTS: topk, where a tile is all slots of a token at a share of the columns each and the block sums them up
+//   in place of moe_sum; else 0
 // - those of kernels/lib/gemm_settings.cuh, and KERNEL_NAME
 #pragma once
 
@@ -36,7 +35,7 @@ constexpr WarpGrid kWarps = warp_grid(kConfig);
 constexpr int kWarpM = kBlockM / kWarps.m, kWarpN = kBlockN / kWarps.n;
 constexpr int kFragmentsM = kWarpM / kMmaM, kFragmentsN = kWarpN / kMmaN;
 constexpr int kSteps = kBlockK / kMmaK;
-constexpr int kOutColumns = kSums ? kBlockN / kSummedSlots : out_columns(kConfig, kEpilogue);
+constexpr int kOutColumns = kSums ? kBlockN / shares_of(kSummedSlots) : out_columns(kConfig, kEpilogue);
 
 constexpr int kRowBytes = kBlockK * kElementBytes;
 constexpr int kChunks = kBlockK / 8;              // 16-byte pieces of a tile row

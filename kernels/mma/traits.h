@@ -46,10 +46,17 @@ constexpr WarpGrid warp_grid(const Config& c) {
   return best;
 }
 
-/// Whether a tile can be all slots of a token, so that the block sums them up: an instruction's eight columns are of
-/// one slot, and its rows hold them all.
+/// Shares of a tile that is all slots of a token, one each: a power of two. Those that are over stay empty: their
+/// weights are not read.
+constexpr int shares_of(long long slots) {
+  int shares = 1;
+  while (shares < slots) shares *= 2;
+  return shares;
+}
+/// Whether a tile can be that, so that the block sums the slots up: an instruction's eight columns are of one slot, and
+/// its rows hold them all.
 constexpr bool can_sum(const Config& c, long long slots) {
-  return slots >= 1 && slots <= kMmaM && c.block_n % (kMmaN * slots) == 0;
+  return slots >= 1 && slots <= kMmaM && c.block_n % (kMmaN * shares_of(slots)) == 0;
 }
 
 constexpr int stage_bytes(const Config& c) {

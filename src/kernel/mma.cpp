@@ -102,6 +102,11 @@ std::vector<Config> first_configs(Stage stage, const Problem& problem, const Dev
   const double rows = rows_per_expert(problem);
   std::vector<Config> all;
   auto decode = [&](int m) {
+    // Narrower tiles do not hold so many slots.
+    if (stage == Stage::final && uses_token_tiles(problem) && problem.topk > 8) {
+      all.push_back(make(m, 128, 64, 1, 4, 6));
+      all.push_back(make(m, 128, 128, 1, 4, 4));
+    }
     if (sums_several_tokens(stage, problem)) {
       all.push_back(make(m, 128, 128, 1, 8, 3));
       all.push_back(make(m, 128, 64, 1, 4, 3));
@@ -174,7 +179,7 @@ KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem
   const GemmShape shape = gemm_shape(stage, problem);
   const bool sums = stage == Stage::final && token_tiles && mma::can_sum(c, problem.topk);
   const int slots = sums ? static_cast<int>(problem.topk) : 0;
-  const int columns = mma::out_columns(c, epilogue_of(stage)) / std::max(slots, 1);
+  const int columns = mma::out_columns(c, epilogue_of(stage)) / mma::shares_of(slots);
   KernelPlan plan{.source = {.path = "kernels/mma/kernel.cu", .defines = gemm_defines(stage, problem, token_tiles)},
                   .entry = gemm_kernel_name(stage),
                   .threads = mma::num_threads(c),

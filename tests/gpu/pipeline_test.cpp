@@ -170,6 +170,13 @@ TEST(GpuPipeline, OneToken) {
 TEST(GpuPipeline, OneTokenTokenTiles) {
   check(with([](Problem& p) { p.M = 1, p.E = 64, p.topk = 8; }));
 }
+// Slots summed up by the second GEMM that are no power of two.
+TEST(GpuPipeline, TokenTilesOfSixChoices) {
+  check(with([](Problem& p) { p.M = 2, p.E = 64, p.topk = 6; }));
+}
+TEST(GpuPipeline, TokenTilesOfTenChoices) {
+  check(with([](Problem& p) { p.M = 1, p.E = 64, p.topk = 10; }));
+}
 TEST(GpuPipeline, OneChoice) {
   check(with([](Problem& p) { p.topk = 1; }));
 }

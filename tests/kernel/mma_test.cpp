@@ -121,10 +121,12 @@ TEST(MmaTraits, ATileCanBeAllSlotsOfAToken) {
   const auto can_sum = [](int block_n, long long slots) { return mma::can_sum({16, block_n, 64, 8, 4, 3}, slots); };
   EXPECT_TRUE(can_sum(64, 1));
   EXPECT_TRUE(can_sum(64, 8));
-  EXPECT_TRUE(can_sum(96, 6));
+  EXPECT_TRUE(can_sum(64, 6)) << "eight shares, of which two stay empty";
   EXPECT_TRUE(can_sum(128, 16));
+  EXPECT_TRUE(can_sum(128, 10));
   EXPECT_FALSE(can_sum(32, 8));
-  EXPECT_FALSE(can_sum(64, 6));
+  EXPECT_FALSE(can_sum(96, 6));
+  EXPECT_FALSE(can_sum(64, 10));
   EXPECT_FALSE(can_sum(256, 32));
 }
 
@@ -175,6 +177,30 @@ TEST(MmaKernelPlan, SumsUpOverTopkWhereNoRoutingRuns) {
     EXPECT_EQ(plan.summed_slots, 0);
     EXPECT_FALSE(plan.sums_over_topk());
   }
+}
+
+TEST(MmaKernelPlan, SharesATileOutAsIfSlotsWereAPowerOfTwo) {
+  const auto columns = [](int block_n, std::int64_t topk) {
+    Problem problem = kQwen;
+    problem.topk = topk;
+    const KernelPlan plan = mma_engine().kernel_plan(config(16, block_n, 64, 1, 4, 4), Stage::final, problem, true);
+    EXPECT_EQ(plan.summed_slots, plan.columns < block_n || topk == 1 ? topk : 0) << topk;
+    return plan.columns;
+  };
+  EXPECT_EQ(columns(64, 1), 64);
+  EXPECT_EQ(columns(64, 6), 8);
+  EXPECT_EQ(columns(128, 6), 16);
+  EXPECT_EQ(columns(64, 10), 64) << "too narrow: moe_sum follows";
+  EXPECT_EQ(columns(128, 10), 8);
+}
+
+TEST(MmaFirstConfigs, SumUpManySlotsToo) {
+  for (const std::int64_t topk : {6, 10})
+    for (const std::int64_t M : {1, 2}) {
+      const Problem problem{.M = M, .K = 2048, .N1 = 1024, .N2 = 2048, .E = 512, .topk = topk};
+      const Config first = mma_engine().first_configs(Stage::final, problem, kH200).front();
+      EXPECT_EQ(mma_engine().kernel_plan(first, Stage::final, problem, true).summed_slots, topk);
+    }
 }
 
 TEST(Engines, OfCudaPlanKernelsAndOthersDoNot) {
