@@ -131,7 +131,7 @@ class Store {
     int tokens[kRows];
   };
   __device__ __forceinline__ Targets targets(const Tile& tile, int first_row) const {
-    Targets targets;
+    Targets targets = {};
     if constexpr (kAddsRows)
 #pragma unroll
       for (int i = 0; i < Targets::kRows; i++) {
