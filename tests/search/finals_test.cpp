@@ -167,6 +167,29 @@ TEST(Finals, OthersNearTheFastestMeetItAtThePowerLimit) {
   EXPECT_EQ(finals_of(spec, finalists).result.best.at(0).config, merged(kB, kB));
 }
 
+// A clock that no limit keeps down hides nothing; one that is not known may.
+TEST(Finals, OthersNearTheFastestMeetItWhereTheClockDoesNotTellOfFreedomFromLimits) {
+  const PipelineConfig third = merged(kC, kC);
+  const std::vector<std::pair<Impl, std::vector<Finalist>>> finalists{
+      {Impl::merged, {{.config = merged(kA, kA), .is_default = true}, {.config = merged(kB, kB)}, {.config = third}}}};
+  FakeSpec spec{.time_us = [](Stage stage, const StageConfig& config) -> std::optional<double> {
+                  if (stage != Stage::gate && stage != Stage::final) return 5.0;
+                  return config == kB ? 100.0 : config == kC ? 103.0 : 110.0;
+                },
+                .settle_s = 0.2};
+  const auto meets_it = [&] {
+    const std::vector<Trial> trials = finals_of(spec, finalists).events.trials;
+    return std::any_of(trials.begin(), trials.end(),
+                       [&](const Trial& trial) { return trial.config == third && trial.data.seed == 1234; });
+  };
+  for (const double throttle : {0.0, 0.2})
+    for (const bool tells_clock : {false, true}) {
+      spec.throttle = throttle;
+      spec.tells_clock = tells_clock;
+      EXPECT_EQ(meets_it(), throttle > 0 || !tells_clock) << throttle << tells_clock;
+    }
+}
+
 // What the finals' rounds cannot tell from the default may lead it by far under lasting load.
 TEST(Finals, TheFastestMeetsTheDefaultUnderLastingLoadThoughTheyTied) {
   const auto time_us = [](Stage, const StageConfig& config) -> std::optional<double> {

@@ -47,11 +47,14 @@ struct FakeDevice::State {
     return false;
   }
 
+  /// By how much longer everything takes after the load so far.
+  double slowdown() const { return spec.settle_s > 0 ? spec.throttle * load_s / spec.settle_s : 0; }
+
   /// A sample of what takes `us` without noise, of this pipeline or one of its stages.
   double sample(double us, const PipelineConfig& config) {
     const float noise = near_normal(random_bits(mix_bits(spec.seed), ++samples_drawn), 1.0f);
     us *= (1 + spec.drift_per_s * now_s) * std::exp(spec.noise * static_cast<double>(noise));
-    if (spec.settle_s > 0) us *= 1 + spec.throttle * load_s / spec.settle_s;
+    us *= 1 + slowdown();
     now_s += us * 1e-6;
     const double limit_s = spec.settle_s * (spec.power ? spec.power(config) : 1);
     load_s = load_s < limit_s ? std::min(limit_s, load_s + us * 1e-6) : std::max(limit_s, load_s - us * 1e-6);
@@ -287,6 +290,15 @@ double FakeDevice::settle_seconds() const {
 
 void FakeDevice::read_memory(double seconds) {
   state_->rest(seconds);
+}
+
+ClockState FakeDevice::clock() const {
+  const FakeSpec& spec = state_->spec;
+  if (!spec.tells_clock) return {};
+  constexpr double kFullMhz = 2000;
+  const double slowdown = state_->slowdown();
+  return {.sm_mhz = kFullMhz / (1 + slowdown),
+          .slowed_by = slowdown > 0 ? std::vector<std::string>{ClockState::kPowerLimit} : std::vector<std::string>{}};
 }
 
 Ceilings FakeDevice::measure_ceilings() {

@@ -49,7 +49,8 @@ struct FakeSpec {
   double throttle = 0;        ///< under lasting load all times are longer by this share …
   double settle_s = 0;  ///< … which comes evenly over so many seconds of samples, and goes so when there are none;
   std::function<double(const PipelineConfig&)> power = nullptr;  ///< a pipeline by itself gets to this times `throttle`
-  std::uint64_t seed = 1;                                        ///< of the noise
+  bool tells_clock = false;  ///< what `throttle` makes of the clock, and that a power limit is why
+  std::uint64_t seed = 1;    ///< of the noise
   std::int64_t memory_bytes = std::int64_t{1} << 30;
 };
 
@@ -63,6 +64,7 @@ class FakeDevice : public Device {
   const DeviceInfo& info() const override;
   double settle_seconds() const override;
   void read_memory(double seconds) override;  ///< as a rest
+  ClockState clock() const override;
   Ceilings measure_ceilings() override;
   std::vector<KernelSource> kernels(const Problem& problem,
                                     std::span<const std::pair<Stage, StageConfig>> configs) const override;
