@@ -41,15 +41,14 @@ extern "C" __global__ void moe_permute(const __grid_constant__ PermuteArguments 
     store_at(*args.row_count, make_uint4(0, 0, 0, 0));
 }
 
-/// out = 0, before the second GEMM adds to it: beside the first one, which does not use it. Who read the output before
-/// is done as soon as that one lets this kernel start.
+/// out = 0, before the second GEMM adds to it and after the first, whose input may lie there.
 extern "C" __global__ void moe_clear(const __grid_constant__ ClearArguments args) {
+  ptx::grid_dependency_wait();
   ptx::grid_dependency_launch();
   const int pieces = args.columns / 8;
-  const long long all = args.tokens * pieces, step = gridDim.x * static_cast<long long>(blockDim.x);
-  for (long long i = blockIdx.x * static_cast<long long>(blockDim.x) + threadIdx.x; i < all; i += step)
+  const long long i = blockIdx.x * static_cast<long long>(blockDim.x) + threadIdx.x;
+  if (i < args.tokens * pieces)
     *reinterpret_cast<uint4*>(args.out + i / pieces * args.out_pitch + i % pieces * 8) = make_uint4(0, 0, 0, 0);
-  ptx::grid_dependency_wait();  // the second GEMM waits for this kernel alone
 }
 
 /// silu_and_mul and its kin. A thread for each eight output columns.

@@ -115,7 +115,7 @@ StageConfig config(const char* engine, std::initializer_list<int> values) {
   return result;
 }
 
-/// Pipelines of every engine the GPU has: clusters, dynamic tiles, tokens in order, split sums, the fused sum, both
+/// Pipelines of every engine the GPU has: clusters, dynamic tiles, tokens in order, split sums, the fused sums, both
 /// GEMMs in one kernel.
 std::vector<PipelineConfig> pipelines() {
   std::vector<PipelineConfig> all;
@@ -131,6 +131,8 @@ std::vector<PipelineConfig> pipelines() {
   add(config("wgmma_swap_ab", {16, 64, 64, 1, 4, 1, 1, 2, 1, 1, 0, 0, 2}),
       config("wgmma_swap_ab", {32, 128, 64, 1, 4, 1, 1, 2, 0, 0, 0, 0, 2}));
   add(mma, config("wgmma_swap_ab", {8, 64, 128, 1, 5, 1, 1, 2, 1, 1, 1, 0, 1}));
+  add(config("wgmma_swap_ab", {160, 256, 64, 8, 4, 2, 2, 1, 0, 1, 0, 0, 1}),
+      config("wgmma", {128, 256, 64, 8, 4, 2, 2, 1, 0, 1, 2, 0, 1}));
   for (const StageConfig& both : {config("wgmma", {128, 128, 64, 1, 4, 2, 1, 1, 0, 0, 0, 0, 1}),
                                   config("wgmma_swap_ab", {32, 128, 64, 1, 4, 1, 1, 2, 0, 0, 0, 0, 1})})
     all.push_back({.impl = Impl::merged_single, .stages = {{Stage::mlp, both}}});
@@ -216,6 +218,33 @@ TEST(Library, EveryVariantOfTheProblem) {
 TEST(Library, RowsMayLieApart) {
   MOETUNE_NEEDS_GPU();
   for (const PipelineConfig& pipeline : pipelines()) expect_right(small(), pipeline, {1, 33}, 256, 1032);
+}
+
+// Nobody may write an output before all have read the input.
+TEST(Library, OutMayBeHiddenStates) {
+  MOETUNE_NEEDS_GPU();
+  Problem problem{.M = 1000, .K = 512, .N1 = 512, .N2 = 512, .E = 24, .topk = 3};
+  for (const PipelineConfig& pipeline : pipelines())
+    for (const std::int64_t M : {1, 1000}) {
+      problem.M = M;
+      SCOPED_TRACE(to_line(problem) + " " + to_label(pipeline));
+      const TemporaryFolder folder;
+      write_config(folder.path(), problem, pipeline);
+      const OpenContext context("cuda:0", folder.path().c_str());
+      const MadePlan plan(context, testing::api_problem(problem, impl_of(pipeline)));
+      HostCall host(problem, {}, plan.workspace_size(M));
+      DeviceCall device(host);
+      const OwnStream stream;
+      moe_arguments call = device.arguments(stream);
+      call.out = const_cast<void*>(call.hidden_states);
+      ASSERT_EQ(moe_run(plan, &call), MOE_OK) << moe_error_message();
+      stream.wait();
+      device.download();
+      std::copy(host.hidden.values().begin(), host.hidden.values().end(), host.out.data());
+      const Verdict verdict = host.judge(pipeline.impl);
+      EXPECT_TRUE(verdict.passed) << verdict.reason;
+      EXPECT_TRUE(host.is_intact());
+    }
 }
 
 TEST(Library, ExpertsThatLiveElsewhere) {

@@ -380,10 +380,8 @@ void LaunchPlan::visit_activate(const Call& call) const {
 }
 
 void LaunchPlan::visit_clear(Stage stage, const Call& call) const {
-  // Few enough blocks that none waits for the first GEMM's end before others have begun.
-  const unsigned most = static_cast<unsigned>(gpu_.info().multiprocessors) * 2;
   Launch launch{.function = clear_,
-                .grid = std::min(most, blocks_for(call.M * problem_.N2 / 8, kElementwiseThreads)),
+                .grid = blocks_for(call.M * problem_.N2 / 8, kElementwiseThreads),
                 .block = kElementwiseThreads,
                 .overlaps_predecessor = true};
   launch.set_arguments(ClearArguments{.out = as<unsigned short>(call.at.out),
