@@ -35,7 +35,7 @@ constexpr WarpGrid kWarps = warp_grid(kConfig);
 constexpr int kWarpM = kBlockM / kWarps.m, kWarpN = kBlockN / kWarps.n;
 constexpr int kFragmentsM = kWarpM / kMmaM, kFragmentsN = kWarpN / kMmaN;
 constexpr int kSteps = kBlockK / kMmaK;
-constexpr int kOutColumns = kSums ? kBlockN / shares_of(kSummedSlots) : out_columns(kConfig, kEpilogue);
+constexpr int kOutColumns = kSums ? kBlockN / shares_of(kConfig, kSummedSlots) : out_columns(kConfig, kEpilogue);
 
 constexpr int kRowBytes = kBlockK * kElementBytes;
 constexpr int kChunks = kBlockK / 8;              // 16-byte pieces of a tile row

@@ -46,17 +46,17 @@ constexpr WarpGrid warp_grid(const Config& c) {
   return best;
 }
 
-/// Shares of a tile that is all slots of a token, one each: a power of two. Those that are over stay empty: their
+/// Shares of a tile that is all slots of a token, one each, so that the block sums them up; 0 where it cannot be: an
+/// instruction's eight columns are of one slot, and its rows hold them all. Shares that are over stay empty: their
 /// weights are not read.
-constexpr int shares_of(long long slots) {
-  int shares = 1;
-  while (shares < slots) shares *= 2;
-  return shares;
+constexpr int shares_of(const Config& c, long long slots) {
+  if (slots < 1 || slots > kMmaM) return 0;
+  for (int shares = static_cast<int>(slots); shares * kMmaN <= c.block_n; shares++)
+    if (c.block_n % (shares * kMmaN) == 0) return shares;
+  return 0;
 }
-/// Whether a tile can be that, so that the block sums the slots up: an instruction's eight columns are of one slot, and
-/// its rows hold them all.
 constexpr bool can_sum(const Config& c, long long slots) {
-  return slots >= 1 && slots <= kMmaM && c.block_n % (kMmaN * shares_of(slots)) == 0;
+  return shares_of(c, slots) > 0;
 }
 
 constexpr int stage_bytes(const Config& c) {

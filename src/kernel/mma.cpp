@@ -177,9 +177,9 @@ std::vector<Config> first_configs(Stage stage, const Problem& problem, const Dev
 KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem, bool token_tiles) {
   const mma::Config c = to_mma_config(config);
   const GemmShape shape = gemm_shape(stage, problem);
-  const bool sums = stage == Stage::final && token_tiles && mma::can_sum(c, problem.topk);
-  const int slots = sums ? static_cast<int>(problem.topk) : 0;
-  const int columns = mma::out_columns(c, epilogue_of(stage)) / mma::shares_of(slots);
+  const int shares = stage == Stage::final && token_tiles ? mma::shares_of(c, problem.topk) : 0;
+  const int slots = shares > 0 ? static_cast<int>(problem.topk) : 0;
+  const int columns = mma::out_columns(c, epilogue_of(stage)) / std::max(shares, 1);
   KernelPlan plan{.source = {.path = "kernels/mma/kernel.cu", .defines = gemm_defines(stage, problem, token_tiles)},
                   .entry = gemm_kernel_name(stage),
                   .threads = mma::num_threads(c),

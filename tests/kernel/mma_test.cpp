@@ -121,11 +121,11 @@ TEST(MmaTraits, ATileCanBeAllSlotsOfAToken) {
   const auto can_sum = [](int block_n, long long slots) { return mma::can_sum({16, block_n, 64, 8, 4, 3}, slots); };
   EXPECT_TRUE(can_sum(64, 1));
   EXPECT_TRUE(can_sum(64, 8));
+  EXPECT_TRUE(can_sum(96, 6));
   EXPECT_TRUE(can_sum(64, 6)) << "eight shares, of which two stay empty";
   EXPECT_TRUE(can_sum(128, 16));
   EXPECT_TRUE(can_sum(128, 10));
   EXPECT_FALSE(can_sum(32, 8));
-  EXPECT_FALSE(can_sum(96, 6));
   EXPECT_FALSE(can_sum(64, 10));
   EXPECT_FALSE(can_sum(256, 32));
 }
@@ -179,7 +179,7 @@ TEST(MmaKernelPlan, SumsUpOverTopkWhereNoRoutingRuns) {
   }
 }
 
-TEST(MmaKernelPlan, SharesATileOutAsIfSlotsWereAPowerOfTwo) {
+TEST(MmaKernelPlan, SharesATileOutInAsManyPartsAsItDividesInto) {
   const auto columns = [](int block_n, std::int64_t topk) {
     Problem problem = kQwen;
     problem.topk = topk;
@@ -189,6 +189,7 @@ TEST(MmaKernelPlan, SharesATileOutAsIfSlotsWereAPowerOfTwo) {
   };
   EXPECT_EQ(columns(64, 1), 64);
   EXPECT_EQ(columns(64, 6), 8);
+  EXPECT_EQ(columns(192, 6), 32);
   EXPECT_EQ(columns(128, 6), 16);
   EXPECT_EQ(columns(64, 10), 64) << "too narrow: moe_sum follows";
   EXPECT_EQ(columns(128, 10), 8);
