@@ -49,8 +49,8 @@ std::optional<std::string> why_parameters_differ(std::string_view engine, std::s
 }
 
 StageConfig completed(StageConfig config) {
-  const auto engine = std::find_if(engines().begin(), engines().end(),
-                                   [&](const Engine& each) { return each.name == config.engine; });
+  const auto engine =
+      std::find_if(engines().begin(), engines().end(), [&](const Engine& each) { return each.name == config.engine; });
   if (engine == engines().end() || engine->later_parameters.empty()) return config;
   Config values = config.config;
   for (const auto& [name, value] : engine->later_parameters)

@@ -20,6 +20,10 @@ GemmShape gemm_shape(Stage stage, const Problem& p) {
   return {};
 }
 
+std::int64_t column_tiles(Stage stage, const Problem& problem, std::int64_t columns) {
+  return (gemm_shape(stage, problem).out_columns + columns - 1) / columns;
+}
+
 bool uses_token_tiles(const Problem& problem) {
   return problem.M <= last_token_tiles_M(problem);
 }

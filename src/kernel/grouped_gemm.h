@@ -13,6 +13,8 @@ struct GemmShape {
   std::int64_t K, weight_rows, out_columns;
 };
 GemmShape gemm_shape(Stage stage, const Problem& problem);
+/// Tiles of so many output columns, side by side.
+std::int64_t column_tiles(Stage stage, const Problem& problem, std::int64_t columns);
 
 /// Slots so few that they hardly share an expert: each gets a tile of its own and no routing runs. vLLM's fused_moe
 /// draws the line in the same place, 4·slots <= E. E are the experts here, however many there are elsewhere: blocks

@@ -41,9 +41,8 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
   if (shape.weight_rows * shape.K > 0xffffffffll)
     return fmt::format("an expert's weights have {} elements, the kernel's offsets reach 2^32",
                        shape.weight_rows * shape.K);
-  const std::int64_t columns = mma::out_columns(c, epilogue_of(stage));
-  const std::int64_t tiles =
-      tile_bound(problem.slots(), problem.E, c.block_m) * ((shape.out_columns + columns - 1) / columns);
+  const std::int64_t tiles = tile_bound(problem.slots(), problem.E, c.block_m) *
+                             column_tiles(stage, problem, mma::out_columns(c, epilogue_of(stage)));
   if (tiles > 0x7fffffffll) return fmt::format("makes {} tiles, a grid holds 2^31 - 1", tiles);
   return std::nullopt;
 }
@@ -63,11 +62,10 @@ KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem
 
 /// Blocks, of a tile each, that a GEMM of few rows per expert has.
 double blocks_of(const KernelPlan& plan, Stage stage, const Problem& problem) {
-  const std::int64_t columns = gemm_shape(stage, problem).out_columns;
-  const double column_tiles = static_cast<double>((columns + plan.columns - 1) / plan.columns);
-  if (plan.summed_slots > 0) return static_cast<double>(problem.M) * column_tiles;
-  if (uses_token_tiles(problem)) return static_cast<double>(problem.slots()) * column_tiles;
-  return even_load(problem).experts_hit * column_tiles;
+  const double row_tiles = uses_token_tiles(problem)
+                               ? static_cast<double>(problem.slots() / std::max(plan.summed_slots, 1))
+                               : even_load(problem).experts_hit;
+  return row_tiles * static_cast<double>(column_tiles(stage, problem, plan.columns));
 }
 
 /// Stages of tiles of m x 64 x 128. Where the blocks are no more than a few times what the device has room for, as many

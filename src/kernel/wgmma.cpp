@@ -63,9 +63,8 @@ std::optional<std::string> why_invalid(const Config& config, Stage stage, const 
   if (shape.out_columns > kMostColumns)
     return fmt::format("the output has {} columns, a tensor map that is clipped at a row holds {}", shape.out_columns,
                        kMostColumns);
-  const std::int64_t columns = wgmma::out_columns(c, epilogue_of(stage));
-  const std::int64_t tiles =
-      tile_bound(problem.slots(), problem.E, wgmma::table_block_m(c)) * ((shape.out_columns + columns - 1) / columns);
+  const std::int64_t tiles = tile_bound(problem.slots(), problem.E, wgmma::table_block_m(c)) *
+                             column_tiles(stage, problem, wgmma::out_columns(c, epilogue_of(stage)));
   if (tiles * c.split_k > 0x3fffffffll)
     return fmt::format("makes {} tiles, the kernel counts to 2^30", tiles * c.split_k);
   if (const std::int64_t k_tiles = (shape.K + c.block_k - 1) / c.block_k; c.split_k > k_tiles)
@@ -98,9 +97,8 @@ KernelPlan plan_both(KernelPlan plan, const wgmma::Config& c, const Problem& pro
     if (define.starts_with("KERNEL_NAME=")) define = "KERNEL_NAME=" + plan.entry;
   plan.source.defines.push_back(fmt::format("HAS_BIAS_2={}", problem.has_b2() ? 1 : 0));
   plan.shared_bytes = wgmma::smem_bytes(c, wgmma::store_bytes_of_both(c));
-  const std::int64_t column_tiles = (problem.inner() + plan.columns - 1) / plan.columns;
   plan.second = {.columns = wgmma::out_columns(c, Epilogue::final),
-                 .rows_expected = static_cast<int>(column_tiles) * c.num_consumers,
+                 .rows_expected = static_cast<int>(column_tiles(Stage::gate, problem, plan.columns)) * c.num_consumers,
                  .boxes = tensor_boxes(c, Epilogue::final)};
   return plan;
 }
@@ -209,10 +207,9 @@ std::vector<Config> wgmma_first_configs(Stage stage, const Problem& problem, con
 /// at 64 (H200; deepseek-v3, gpt-oss-120b and qwen3-30b-a3b, M = 1024). With fewer, 1 % the other way (olmoe-1b-7b,
 /// M = 256).
 bool has_many_narrow_tiles(Stage stage, const Problem& problem, const DeviceInfo& device) {
-  const double columns = stage == Stage::gate ? 64 : 128;
-  const double tiles =
-      even_load(problem).experts_hit * std::ceil(static_cast<double>(gemm_shape(stage, problem).out_columns) / columns);
-  return tiles > 5 * 2 * device.multiprocessors;
+  const std::int64_t columns = wgmma::out_columns({.block_n = 128}, epilogue_of(stage));
+  return even_load(problem).experts_hit * static_cast<double>(column_tiles(stage, problem, columns)) >
+         5 * 2 * device.multiprocessors;
 }
 
 std::vector<Config> swap_ab_first_configs(Stage stage, const Problem& problem, const DeviceInfo& device) {

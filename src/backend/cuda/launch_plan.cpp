@@ -146,11 +146,9 @@ std::int64_t LaunchPlan::row_tiles(const KernelPlan& plan, std::int64_t slots) c
 }
 
 std::int64_t LaunchPlan::column_tiles(const Gemm& gemm) const {
-  const auto tiles = [&](Stage stage, int columns) {
-    return (gemm_shape(stage, problem_).out_columns + columns - 1) / columns;
-  };
-  if (gemm.stage != Stage::mlp) return tiles(gemm.stage, gemm.plan.columns);
-  return tiles(Stage::gate, gemm.plan.columns) + tiles(Stage::final, gemm.plan.second.columns);
+  if (gemm.stage != Stage::mlp) return moetune::column_tiles(gemm.stage, problem_, gemm.plan.columns);
+  return moetune::column_tiles(Stage::gate, problem_, gemm.plan.columns) +
+         moetune::column_tiles(Stage::final, problem_, gemm.plan.second.columns);
 }
 
 void LaunchPlan::visit_route(const Call& call) const {
