@@ -38,6 +38,15 @@ bool is_likelier(const Engine& a, const Engine& b, const Problem& problem) {
   return distance(a.best_rows) < distance(b.best_rows);
 }
 
+bool is_repeatable(const PipelineConfig& config) {
+  return std::all_of(config.stages.begin(), config.stages.end(), [](const auto& stage) {
+    const StageConfig& chosen = stage.second;
+    const auto others = find_engine(chosen.engine).unrepeatable_values;
+    return std::none_of(others.begin(), others.end(),
+                        [&](const auto& other) { return chosen.config.find(other.first) == other.second; });
+  });
+}
+
 std::optional<std::string> why_parameters_differ(std::string_view engine, std::span<const std::string_view> parameters,
                                                  const Config& config) {
   for (const auto& [name, value] : config.values())

@@ -59,6 +59,10 @@ std::vector<const Engine*> engines_on(const DeviceInfo& device);
 /// expert has on average. For std::stable_sort.
 bool is_likelier(const Engine& a, const Engine& b, const Problem& problem);
 
+/// Whether the same inputs have to give the same bits in every run: no stage has one of its engine's
+/// unrepeatable_values.
+bool is_repeatable(const PipelineConfig& config);
+
 /// What a config's names have too much or too little of an engine's parameters; nothing where they agree.
 std::optional<std::string> why_parameters_differ(std::string_view engine, std::span<const std::string_view> parameters,
                                                  const Config& config);

@@ -336,6 +336,12 @@ TEST_P(WgmmaEngines, AddRowsToSumsInTheSecondGemmOnly) {
   EXPECT_TRUE(plan.adds_rows);
   EXPECT_FALSE(plan.fuses_combine);
   EXPECT_TRUE(plan.sums_over_topk());
+  const auto pipeline = [&](const Config& final) {
+    return PipelineConfig{.impl = Impl::merged,
+                          .stages = {{Stage::gate, {GetParam(), case_.config}}, {Stage::final, {GetParam(), final}}}};
+  };
+  EXPECT_FALSE(is_repeatable(pipeline(adds)));
+  for (const int other : {0, 1}) EXPECT_TRUE(is_repeatable(pipeline(with(adds, {{"fuse_combine", other}}))));
   // Nothing is counted, so that parts of a tile may come from several blocks.
   EXPECT_EQ(engine_.why_invalid(with(adds, {{"SPLIT_K", 2}}), Stage::final, kQwen, kH200).value_or("").find("fuse"),
             std::string::npos);

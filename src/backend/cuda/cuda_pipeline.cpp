@@ -1,13 +1,13 @@
 #include "backend/cuda/cuda_pipeline.h"
 
+#include "kernel/engine.h"
+
 namespace moetune::cuda {
 
 CudaPipeline::CudaPipeline(std::shared_ptr<Gpu> gpu, const Problem& problem, const ProblemBuffers& buffers,
                            const PipelineConfig& config)
-    : gpu_(std::move(gpu)), problem_(problem), buffers_(buffers) {
-  const LaunchPlan plan(*gpu_, problem, config);
-  is_repeatable_ = plan.is_repeatable();
-  plan.visit(problem.M, buffers.addresses(), [&](Stage stage, const Launch& launch) {
+    : gpu_(std::move(gpu)), problem_(problem), buffers_(buffers), is_repeatable_(moetune::is_repeatable(config)) {
+  LaunchPlan(*gpu_, problem, config).visit(problem.M, buffers.addresses(), [&](Stage stage, const Launch& launch) {
     steps_.push_back({stage, launch});
   });
 }

@@ -33,8 +33,8 @@ class CudaPipeline final : public Pipeline {
   std::shared_ptr<Gpu> gpu_;
   const Problem& problem_;
   const ProblemBuffers& buffers_;
+  bool is_repeatable_;
   std::vector<Step> steps_;
-  bool is_repeatable_ = true;
   std::map<StageRange, ReadyGraph> graphs_;
 };
 

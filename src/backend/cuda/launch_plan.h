@@ -68,9 +68,6 @@ class LaunchPlan {
   /// Whether they use counters at all where no routing kernel runs. One that does sets them to zero in any case.
   bool uses_counters() const;
 
-  /// Whether the same inputs always give the same bits.
-  bool is_repeatable() const { return !gemms_.back().plan.adds_rows; }
-
   bool permutes_tokens() const { return gemms_.front().plan.permutes_tokens; }
   int least_block_m() const;  ///< of the tile tables: the most entries are tile_bound() of it
   bool token_tiles() const { return token_tiles_; }
