@@ -65,10 +65,8 @@ std::vector<Config> first_configs(Stage stage, const Problem& problem, const Dev
 
   std::vector<Config> all;
   const auto add = [&](int m, int n, int k, int stream, int t) {
-    const Config config{
-        {"BLOCK_SIZE_M", m}, {"BLOCK_SIZE_N", n}, {"BLOCK_SIZE_K", k}, {"num_threads", t}, {"stream_rows", stream}};
-    if (!why_invalid(config, stage, problem, device) && std::find(all.begin(), all.end(), config) == all.end())
-      all.push_back(config);
+    all.push_back(
+        {{"BLOCK_SIZE_M", m}, {"BLOCK_SIZE_N", n}, {"BLOCK_SIZE_K", k}, {"num_threads", t}, {"stream_rows", stream}});
   };
   add(256, wide, 512, 32, threads);
   add(256, wide, 512, rows <= 64 ? 64 : 8, threads);
@@ -83,7 +81,8 @@ std::vector<Config> first_configs(Stage stage, const Problem& problem, const Dev
     add(16, std::min(wide * 2, 512), 512, 32, threads);
   }
   if (threads > 1) add(256, wide, 512, 32, threads / 2);  // one thread per core where cores have two
-  return all;
+  return legal_and_different(std::move(all),
+                             [&](const Config& config) { return !why_invalid(config, stage, problem, device); });
 }
 
 }  // namespace

@@ -47,6 +47,15 @@ bool is_repeatable(const PipelineConfig& config) {
   });
 }
 
+std::vector<Config> legal_and_different(std::vector<Config> configs,
+                                        const std::function<bool(const Config&)>& is_legal) {
+  std::vector<Config> kept;
+  for (Config& config : configs)
+    if (is_legal(config) && std::find(kept.begin(), kept.end(), config) == kept.end())
+      kept.push_back(std::move(config));
+  return kept;
+}
+
 std::optional<std::string> why_parameters_differ(std::string_view engine, std::span<const std::string_view> parameters,
                                                  const Config& config) {
   for (const auto& [name, value] : config.values())

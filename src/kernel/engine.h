@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -62,6 +63,10 @@ bool is_likelier(const Engine& a, const Engine& b, const Problem& problem);
 /// Whether the same inputs have to give the same bits in every run: no stage has one of its engine's
 /// unrepeatable_values.
 bool is_repeatable(const PipelineConfig& config);
+
+/// Those of `configs` that `is_legal` accepts, each once, in order: what first_configs() returns.
+std::vector<Config> legal_and_different(std::vector<Config> configs,
+                                        const std::function<bool(const Config&)>& is_legal);
 
 /// What a config's names have too much or too little of an engine's parameters; nothing where they agree.
 std::optional<std::string> why_parameters_differ(std::string_view engine, std::span<const std::string_view> parameters,

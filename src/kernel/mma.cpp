@@ -164,12 +164,8 @@ std::vector<Config> first_configs(Stage stage, const Problem& problem, const Dev
     middle(64);
   }
   all.push_back(make(64, 64, 32, 8, 4, 2));  // runs wherever the engine does
-  std::vector<Config> different;
-  for (Config& config : all)
-    if (!why_invalid(config, stage, problem, device) &&
-        std::find(different.begin(), different.end(), config) == different.end())
-      different.push_back(std::move(config));
-  return different;
+  return legal_and_different(std::move(all),
+                             [&](const Config& config) { return !why_invalid(config, stage, problem, device); });
 }
 
 KernelPlan kernel_plan(const Config& config, Stage stage, const Problem& problem, bool token_tiles) {

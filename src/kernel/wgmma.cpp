@@ -155,12 +155,9 @@ template <bool SwapAb>
 std::vector<Config> legal_ones(const std::vector<Guess>& guesses, Stage stage, const Problem& problem,
                                const DeviceInfo& device) {
   std::vector<Config> configs;
-  for (const Guess& guess : guesses) {
-    Config config = make(guess);
-    if (why_invalid<SwapAb>(config, stage, problem, device)) continue;
-    if (std::find(configs.begin(), configs.end(), config) == configs.end()) configs.push_back(std::move(config));
-  }
-  return configs;
+  for (const Guess& guess : guesses) configs.push_back(make(guess));
+  return legal_and_different(
+      std::move(configs), [&](const Config& config) { return !why_invalid<SwapAb>(config, stage, problem, device); });
 }
 
 // Both lists are ordered by what came out on an H200 with five models. In short: the tile that covers an expert's rows
@@ -226,34 +223,26 @@ std::vector<Config> swap_ab_first_configs(Stage stage, const Problem& problem, c
            {m, 128, 128, 1, 5, 1, 1, 1, 1}, {m, 64, 64, 1, 8, 1, 1, 3},     {m, 64, 128, 1, 5, 1, 1, 2, 1, 0, 0, 2}};
   } else if (fullest <= 64) {
     const int m = fullest <= 32 ? 32 : 64;
+    all = {{m, 64, 64, 1, 6, 1, 1, 2, 1}, {m, 128, 64, 1, 4, 1, 1, 2, 1},  {m, 128, 64, 1, 4, 1, 1, 2},
+           {m, 64, 64, 1, 6, 1, 1, 2},    {m, 256, 64, 1, 4, 2, 1, 1, 1},  {m, 64, 128, 1, 4, 1, 1, 2},
+           {m, 64, 64, 1, 4, 1, 1, 3, 1}, {64, 128, 64, 1, 4, 1, 1, 2, 1}, {m, 256, 64, 1, 4, 2},
+           {m, 128, 128, 1, 4, 1}};
     if (has_many_narrow_tiles(stage, problem, device))
-      all.push_back(second ? Guess{m, 128, 64, 1, 4, 2, 1, 2, 0, 1} : Guess{m, 64, 64, 1, 6, 1, 1, 2, 1, 1});
-    for (const Guess& guess : {Guess{m, 64, 64, 1, 6, 1, 1, 2, 1},
-                               {m, 128, 64, 1, 4, 1, 1, 2, 1},
-                               {m, 128, 64, 1, 4, 1, 1, 2},
-                               {m, 64, 64, 1, 6, 1, 1, 2},
-                               {m, 256, 64, 1, 4, 2, 1, 1, 1},
-                               {m, 64, 128, 1, 4, 1, 1, 2},
-                               {m, 64, 64, 1, 4, 1, 1, 3, 1},
-                               {64, 128, 64, 1, 4, 1, 1, 2, 1},
-                               {m, 256, 64, 1, 4, 2},
-                               {m, 128, 128, 1, 4, 1}})
-      all.push_back(guess);
+      all.insert(all.begin(), second ? Guess{m, 128, 64, 1, 4, 2, 1, 2, 0, 1} : Guess{m, 64, 64, 1, 6, 1, 1, 2, 1, 1});
   } else if (fullest <= 128) {
     const int m = fullest <= 96 ? 96 : 128;
+    all = {{m, 128, 64, 1, 3, 1, 1, 2, 1},
+           {m, 128, 64, 1, 3, 1, 1, 2},
+           {m, 256, 64, 1, 4, 2},
+           {128, 256, 64, 1, 4, 2},
+           {96, 128, 64, 1, 3, 1, 1, 2},
+           {96, 64, 64, 1, 4, 1, 1, 2, 1},
+           {128, 128, 64, 1, 3, 1, 1, 2},
+           {m, 256, 64, 1, 4, 2, 1, 1, 1},
+           {128, 256, 64, 8, 4, 2, 1, 1, 0, 1},
+           {160, 256, 64, 8, 4, 2, 1, 1, 0, 1}};
     if (has_many_narrow_tiles(stage, problem, device))
-      all.push_back(second ? Guess{m, 128, 64, 8, 3, 2, 1, 2, 0, 1} : Guess{m, 128, 64, 1, 3, 1, 1, 2, 1, 1});
-    for (const Guess& guess : {Guess{m, 128, 64, 1, 3, 1, 1, 2, 1},
-                               {m, 128, 64, 1, 3, 1, 1, 2},
-                               {m, 256, 64, 1, 4, 2},
-                               {128, 256, 64, 1, 4, 2},
-                               {96, 128, 64, 1, 3, 1, 1, 2},
-                               {96, 64, 64, 1, 4, 1, 1, 2, 1},
-                               {128, 128, 64, 1, 3, 1, 1, 2},
-                               {m, 256, 64, 1, 4, 2, 1, 1, 1},
-                               {128, 256, 64, 8, 4, 2, 1, 1, 0, 1},
-                               {160, 256, 64, 8, 4, 2, 1, 1, 0, 1}})
-      all.push_back(guess);
+      all.insert(all.begin(), second ? Guess{m, 128, 64, 8, 3, 2, 1, 2, 0, 1} : Guess{m, 128, 64, 1, 3, 1, 1, 2, 1, 1});
   } else {
     // Tiles of an expert are of even height, so that the widest that registers allow wastes nothing. As soon as most
     // experts have two, a pair of blocks that shares weights is ahead: whole pipelines under load took 9 % less with
@@ -265,8 +254,7 @@ std::vector<Config> swap_ab_first_configs(Stage stage, const Problem& problem, c
              {160, 256, 64, 8, 4, 2, 1, 1, 0, 0, 1}};
     if (rows > 700) all.push_back({128, 256, 64, 8, 4, 2, 2, 1, 0, 1});
     if (pairs) all.push_back({160, 256, 64, 8, 4, 2, 2, 1, 0, 1});
-    // Of the second GEMM's tiles the last ones are ahead by 1.6 to 1.8 % where they are handed out (deepseek-v3 and
-    // gpt-oss-120b, M = 4096).
+    // A second GEMM whose tiles are handed out takes 1.6 to 1.8 % off the whole (deepseek-v3, gpt-oss-120b, M = 4096).
     if (second) all.push_back({160, 256, 64, 8, 4, 2, 1, 1, 0, 1});
     for (const Guess& guess : {Guess{160, 256, 64, 8, 4, 2},
                                {160, 256, 64, 8, 4, 2, 1, 1, 0, 1},
