@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "jit/nvrtc.h"
+#include "kernel/h200.h"
 #include "kernel/mma.h"
 #include "kernel/wgmma.h"
 #include "kernel/wgmma_config.h"
@@ -283,17 +284,13 @@ TEST_F(Compiler, SwappedTilesBetweenTheMultiplesOf32CompileWithoutSpills) {
 /// A guess that does not compile is a trial lost. M = 1 runs without routing. Stages take turns, but for the gate with
 /// many tokens, whose wide tiles come near the limit.
 TEST_F(Compiler, FirstGuessesOnHopperCompileWithoutSpills) {
-  const DeviceInfo device{.backend = Backend::cuda,
-                          .compute_capability = 90,
-                          .shared_memory_per_block = 232448,
-                          .shared_memory_per_multiprocessor = 233472};
   const Stage stages[] = {Stage::gemm1, Stage::gate, Stage::final};
   std::vector<HopperKernel> kernels;
   for (const std::int64_t M : {1, 256, 4096}) {
     const Problem problem{.M = M, .K = 2048, .N1 = 1536, .N2 = 2048, .E = 128, .topk = 8};
     for (const Engine* engine : {&wgmma_engine(), &wgmma_swap_ab_engine()})
       for (std::size_t s = 0; s < std::size(stages); s++) {
-        const auto guesses = engine->first_configs(stages[s], problem, device);
+        const auto guesses = engine->first_configs(stages[s], problem, kH200);
         for (std::size_t i = 0; i < guesses.size(); i++)
           if ((M == 4096 && stages[s] == Stage::gate) || i % std::size(stages) == s)
             kernels.push_back(hopper_kernel(*engine, guesses[i], stages[s], problem, M == 1));

@@ -6,13 +6,13 @@
 
 #include "base/error.h"
 #include "base/resources.h"
+#include "kernel/h200.h"
 #include "kernels/mma/traits.h"
 #include "space/search_space.h"
 
 namespace moetune {
 namespace {
 
-const DeviceInfo kH200{.backend = Backend::cuda, .compute_capability = 90, .shared_memory_per_block = 232448};
 const Problem kQwen{.M = 64, .K = 2048, .N1 = 1536, .N2 = 2048, .E = 128, .topk = 8};
 
 Config config(int m, int n, int k, int group, int warps, int stages) {
@@ -145,12 +145,8 @@ TEST(MmaFirstConfigs, AreWideWhereSeveralTokensAreSummedUp) {
 // Of tiles of 64 weight rows at M = 1 the blocks are 360, 192, 896 and 128: with 4 stages 264 run at once, with 3 396,
 // with 6 or more 132.
 TEST(MmaFirstConfigs, HaveAsManyStagesAsLetTheLastRoundOfBlocksBeFull) {
-  DeviceInfo device = kH200;
-  device.multiprocessors = 132;
-  device.shared_memory_per_multiprocessor = 233472;
-  device.registers_per_multiprocessor = 65536;
-  const auto stages = [&](const Problem& problem, Stage stage) {
-    const Config first = mma_engine().first_configs(stage, problem, device).front();
+  const auto stages = [](const Problem& problem, Stage stage) {
+    const Config first = mma_engine().first_configs(stage, problem, kH200).front();
     EXPECT_EQ(first.at("BLOCK_SIZE_N"), 64);
     return first.at("num_stages");
   };

@@ -9,17 +9,13 @@
 #include <vector>
 
 #include "base/resources.h"
+#include "kernel/h200.h"
 #include "kernel/wgmma_config.h"
 #include "space/search_space.h"
 
 namespace moetune {
 namespace {
 
-const DeviceInfo kH200{.backend = Backend::cuda,
-                       .compute_capability = 90,
-                       .multiprocessors = 132,
-                       .shared_memory_per_block = 232448,
-                       .shared_memory_per_multiprocessor = 233472};
 const Problem kQwen{.M = 64, .K = 2048, .N1 = 1536, .N2 = 2048, .E = 128, .topk = 8};
 const Stage kStages[] = {Stage::gemm1, Stage::gate, Stage::final};
 

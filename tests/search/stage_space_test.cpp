@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernel/h200.h"
 #include "kernel/wgmma.h"
 #include "search/tuning.h"
 
@@ -56,19 +57,13 @@ TEST(StageSpace, WithoutAGuessInTheSpaceTheNearestStandsIn) {
 
 TEST(StageSpace, GuessesAreFollowedByThemselvesWithUnrepeatableValuesThatTheSpaceHolds) {
   const Problem problem{.M = 4096, .K = 2048, .N1 = 1536, .N2 = 2048, .E = 128, .topk = 8};
-  const DeviceInfo device{.backend = Backend::cuda,
-                          .compute_capability = 90,
-                          .multiprocessors = 132,
-                          .shared_memory_per_block = 232448,
-                          .shared_memory_per_multiprocessor = 233472,
-                          .registers_per_multiprocessor = 65536};
   const Engine& engine = wgmma_swap_ab_engine();
-  Config guess = engine.first_configs(Stage::final, problem, device).front();
+  Config guess = engine.first_configs(Stage::final, problem, kH200).front();
   SearchSpace only{.engine = std::string(engine.name), .axes = {}, .presets = {}};
   for (const auto& [key, value] : guess.values()) only.axes.push_back({.name = key, .values = {value}});
   const auto first_of = [&] {
     std::vector<Config> first;
-    const StageSpace space = make_stage_space(problem, Stage::final, device, {{.engine = &engine, .space = only}});
+    const StageSpace space = make_stage_space(problem, Stage::final, kH200, {{.engine = &engine, .space = only}});
     for (const std::size_t i : space.first) first.push_back(space.configs[i].config);
     return first;
   };
