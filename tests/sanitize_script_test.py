@@ -65,12 +65,13 @@ class Sanitize(unittest.TestCase):
         self.assertEqual(len(matrix), 5 * len(set(matrix)))
         self.assertTrue(all(call.startswith("verify --device cuda:0") for call in matrix))
         self.assertTrue(any("--config" not in call for call in matrix), "every engine at its first guess")
-        for part in ["wgmma:", "wgmma_swap_ab:", "CLUSTER_SIZE_M=2", "bias=both", "dynamic=1", "final=wgmma_swap_ab", "mlp="]:
+        for part in ["wgmma:", "wgmma_swap_ab:", "CLUSTER_SIZE_M=2", "bias=both", "dynamic=1", "final=wgmma_swap_ab", "mlp=",
+                     "fuse_combine=1", "fuse_combine=2"]:
             self.assertTrue(any(part in call for call in matrix), part)
 
     def test_other_gpus_run_what_they_can(self):
         self.sanitize(HOPPER="no")
-        under_tools = self.calls()[6:]
+        under_tools = self.calls()[7:]
         self.assertEqual(len(under_tools), len(TOOLS))
         self.assertFalse(any("wgmma" in call for call in under_tools))
 

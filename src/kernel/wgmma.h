@@ -18,7 +18,8 @@ namespace moetune {
 ///   evict_first     1: weights leave the L2 first
 ///   dynamic         1: blocks take tiles from a common counter as they get done; 0: in a fixed order
 ///   permute_tokens  1: the first GEMM's tokens are put in expert order by a kernel before it, 0: gathered row by row
-///   fuse_combine    1: the second GEMM sums over topk too, in warps that have nothing to copy
+///   fuse_combine    the second GEMM sums over topk too; 1: in warps that have nothing to copy, 2: adding rows to the
+///                   output in any order, so that bits differ from run to run
 ///   SPLIT_K         parts that the sum over K of a tile is divided into
 ///
 /// `wgmma` multiplies 64 tokens by BLOCK_SIZE_N weight rows at a time: many rows per expert.
