@@ -77,7 +77,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) KERNEL_NAME(const __grid_
   // One k tile: read the fragments of the next step, copy a part of a later k tile, multiply. Where all warps have rows
   // in this tile nothing branches: that would keep the compiler from spreading the copies among the products (15 %).
   // Where some have none these only copy, with a branch before and after the one barrier (3 to 8 %).
-  int read_stage = 0, write_stage = kStages - 1;
+  int read_stage = 0, write_stage = kStages - 1 + loader.zero();
   const auto copy_part = [&](int step) {
 #pragma unroll
     for (int i = 0; i < kCopiesA; i++)

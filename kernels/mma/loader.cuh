@@ -71,6 +71,13 @@ struct Loader {
     }
   }
 
+  /// Zero for all threads, which only the device knows. Added to the number of a stage it keeps ptxas 13.0 from
+  /// addressing copies by uniform registers: of those with a policy for the L2 some then named one that there is not
+  /// (LDGSTS [R+UR0], desc[UR1]), an illegal instruction.
+  __device__ __forceinline__ int zero() const {
+    return static_cast<int>((static_cast<unsigned>(args.K) + threadIdx.x) >> 31);
+  }
+
   /// Pass i over the rows of A. Past the end of K nothing is read and zeros are written.
   __device__ __forceinline__ void copy_a_pass(int i, int stage) const {
     if (kBlockM % kRowsPerPass != 0 && threadIdx.x / kChunks + i * kRowsPerPass >= kBlockM) return;

@@ -48,10 +48,10 @@ StageConfig wgmma_config(const char* engine, const WgmmaTile& tile) {
 /// combines, tokens in order and gathered, two blocks on a multiprocessor, stages of more than one panel; swapped: one
 /// instruction's least and most tokens, several parts.
 std::vector<StageConfig> configs() {
-  std::vector<StageConfig> all{mma_config(16, 64, 64, 1, 4, 4),    mma_config(64, 64, 32, 8, 4, 2),
-                               mma_config(128, 256, 64, 8, 8, 3),  mma_config(32, 32, 128, 4, 4, 3),
-                               mma_config(16, 128, 256, 1, 8, 2),  mma_config(256, 128, 32, 2, 8, 3),
-                               mma_config(128, 128, 64, 16, 8, 4), mma_config(64, 256, 64, 1, 8, 2)};
+  std::vector<StageConfig> all{
+      mma_config(16, 64, 64, 1, 4, 4),    mma_config(64, 64, 32, 8, 4, 2),   mma_config(128, 256, 64, 8, 8, 3),
+      mma_config(32, 32, 128, 4, 4, 3),   mma_config(16, 128, 256, 1, 8, 2), mma_config(256, 128, 32, 2, 8, 3),
+      mma_config(128, 128, 64, 16, 8, 4), mma_config(64, 256, 64, 1, 8, 2),  mma_config(64, 256, 64, 1, 4, 4)};
   if (gpu()->info().compute_capability != 90) return all;
   for (const WgmmaTile& tile : {WgmmaTile{128, 256, 64, 8, 4, 2},
                                 {128, 256, 64, 8, 4, 2, 2, 1, 0, 0, 1, 1, 1},

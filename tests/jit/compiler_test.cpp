@@ -1,10 +1,12 @@
 #include "jit/compiler.h"
 
+#include <elf.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
 #include <thread>
 
 #include "base/error.h"
@@ -154,6 +156,51 @@ TEST_F(Compiler, EveryPortableKernelCompilesWithoutSpills) {
   std::vector<KernelSource> every_fifth;
   for (std::size_t i = 0; i < sources.size(); i += 5) every_fifth.push_back(sources[i]);
   expect_no_spills(80, every_fifth);
+}
+
+/// Instructions of sm_90 in a cubin's code that copy to shared memory with the address in a uniform register (LDGSTS
+/// [R+UR], 16 bytes each, the operation in their lowest 12 bits).
+int uniform_copies(const std::vector<char>& cubin) {
+  constexpr std::uint64_t kUniformCopy = 0xdae;
+  Elf64_Ehdr header;
+  std::memcpy(&header, cubin.data(), sizeof header);
+  int copies = 0;
+  for (int i = 0; i < header.e_shnum; i++) {
+    Elf64_Shdr section;
+    std::memcpy(&section, cubin.data() + header.e_shoff + static_cast<std::size_t>(i) * sizeof section, sizeof section);
+    if (section.sh_type != SHT_PROGBITS || !(section.sh_flags & SHF_EXECINSTR)) continue;
+    for (std::uint64_t at = 0; at + 16 <= section.sh_size; at += 16) {
+      std::uint64_t low = 0;
+      std::memcpy(&low, cubin.data() + section.sh_offset + at, sizeof low);
+      if ((low & 0xfff) == kUniformCopy) copies++;
+    }
+  }
+  return copies;
+}
+
+/// Of the portable engine's copies with a policy for the L2, ptxas 13.0 gave such ones a register that there is not
+/// (desc[UR1]): an illegal instruction on an H200, with these configs and others. See Loader::zero().
+TEST_F(Compiler, CopiesWithAPolicyHaveNoUniformAddress) {
+  const Problem many{.M = 512, .K = 2048, .N1 = 1536, .N2 = 2048, .E = 128, .topk = 8};
+  Problem few = many;
+  few.M = 4;
+  const auto config = [](int m, int n, int k, int stages) {
+    return Config{{"BLOCK_SIZE_M", m}, {"BLOCK_SIZE_N", n}, {"BLOCK_SIZE_K", k},
+                  {"GROUP_SIZE_M", 1}, {"num_warps", 4},    {"num_stages", stages}};
+  };
+  std::vector<KernelSource> sources;
+  for (const Stage stage : {Stage::gemm1, Stage::final})
+    sources.push_back(mma_engine().kernel_plan(config(64, 256, 64, 4), stage, many, false).source);
+  sources.push_back(mma_engine().kernel_plan(config(32, 256, 64, 4), Stage::final, many, false).source);
+  sources.push_back(mma_engine().kernel_plan(config(16, 64, 64, 2), Stage::gate, many, false).source);
+  sources.push_back(mma_engine().kernel_plan(config(32, 64, 64, 2), Stage::final, few, true).source);
+  expect_no_spills(90, sources);
+  KernelCompiler compiler(90);
+  for (const KernelSource& source : sources) {
+    const auto kernel = compiler.compile(source);
+    ASSERT_TRUE(kernel);
+    EXPECT_EQ(uniform_copies(kernel.value().cubin), 0) << testing::PrintToString(source.defines);
+  }
 }
 
 /// A kernel of the Hopper engines, with the registers that a thread must begin with: 0 where it does not matter.
