@@ -95,7 +95,13 @@ class Supervisor::Worker final : public WorkerEvents {
     task_->recorded.push_back(trial);
     source_->on_trial(trial);
   }
-  void on_progress(const TuneProgress& progress) override { source_->on_progress(progress); }
+  void on_progress(const TuneProgress& progress) override {
+    TuneProgress whole = progress;
+    whole.spent.compiling += spent_before_.compiling;
+    whole.spent.on_device += spent_before_.on_device;
+    spent_ = whole.spent;
+    source_->on_progress(whole);
+  }
   void on_failure(const Problem& problem, Impl impl, const std::string& reason) override {
     if (failed_.insert(impl).second) source_->on_failure(problem, impl, reason);
   }
@@ -142,6 +148,7 @@ class Supervisor::Worker final : public WorkerEvents {
       return;
     }
     deaths_ = 0;
+    spent_ = spent_before_ = {};
     has_plan_ = false;
     failed_.clear();
     if (process_) return send_task();
@@ -186,6 +193,7 @@ class Supervisor::Worker final : public WorkerEvents {
           device_id_, kDeaths, failure.reason)));
       return take_task();
     }
+    spent_before_ = spent_;
     start();
   }
 
@@ -219,6 +227,7 @@ class Supervisor::Worker final : public WorkerEvents {
   std::optional<Failure> lost_;  ///< its last words
   double patience_s_ = 0, deadline_s_ = 0;
   int deaths_ = 0;
+  Spent spent_, spent_before_;  ///< on the task so far; of it by processes that have ended
   bool was_interrupted_ = false;
 };
 

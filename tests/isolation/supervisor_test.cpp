@@ -24,6 +24,7 @@ struct Source final : TaskSource {
   void finish_transfers(const Transfers& measured) override { transfers.push_back(measured); }
   void give_up(const Error& error) override { errors.emplace_back(error.what()); }
   void on_trial(const Trial& trial) override { trials.push_back(trial); }
+  void on_progress(const TuneProgress& progress) override { spent.push_back(progress.spent); }
   bool should_stop() override { return stop; }
 
   std::vector<std::int64_t> waiting;
@@ -31,6 +32,7 @@ struct Source final : TaskSource {
   std::vector<Transfers> transfers;
   std::vector<std::string> errors;
   std::vector<Trial> trials;
+  std::vector<Spent> spent;
   bool stop = false;
 };
 
@@ -60,6 +62,8 @@ class Script {
     write_text(folder_ / "ready", kReady);
     write_text(folder_ / "finished", kFinished);
     write_text(folder_ / "transferred", kTransferred);
+    write_text(folder_ / "progress",
+               said([](WorkerVoice& voice) { voice.on_progress({.spent = {.compiling = 2, .on_device = 3}}); }));
     write_text(folder_ / "in_hand", in_hand(60));
     write_text(folder_ / "in_hand_briefly", in_hand(0.2));
   }
@@ -117,6 +121,17 @@ TEST(Supervisor, ACrashCostsTheConfigInHandItsTrialAndAFreshWorkerGoesOnFromTher
   EXPECT_NE(trial.reason.find("died of signal 11"), std::string::npos) << trial.reason;
   EXPECT_GE(trial.elapsed_s, sample_trial().elapsed_s);
   EXPECT_EQ(source.finished, std::vector<std::size_t>{1});
+}
+
+TEST(Supervisor, WhatADeadWorkerSpentIsCountedIn) {
+  Source source({1, 2});
+  run(Script("read device; say ready; read task; "
+             "if [ -e died ]; then read trial; say progress; say finished; read task; say progress; say finished; read "
+             "more; "
+             "else touch died; say in_hand; say progress; kill -SEGV $$; fi"),
+      source);
+  const Spent once{.compiling = 2, .on_device = 3}, twice{.compiling = 4, .on_device = 6};
+  EXPECT_EQ(source.spent, (std::vector{once, twice, once}));
 }
 
 TEST(Supervisor, AWorkerSilentForTooLongIsKilled) {
