@@ -14,8 +14,19 @@ class Halving final : public Racing {
  public:
   Halving(const StageSpace& space, std::uint64_t seed) : space_(space), order_(seeded_order(space, seed)) {}
 
+  /// As if what is being measured left the leaders as they are.
+  std::vector<std::size_t> foresee(const Scoreboard& seen, std::size_t most) const override {
+    std::size_t next = next_;
+    return choose(seen, most, next);
+  }
+
  private:
   std::vector<std::size_t> screen(const Scoreboard& seen, std::size_t most) override {
+    return choose(seen, most, next_);
+  }
+
+  /// From `next` on in the order, which moves on.
+  std::vector<std::size_t> choose(const Scoreboard& seen, std::size_t most, std::size_t& next) const {
     const std::vector<std::size_t> near = unseen_neighbours(seen);
     auto neighbour = near.begin();
     std::set<std::size_t> chosen;
@@ -23,9 +34,9 @@ class Halving final : public Racing {
     const auto add = [&](std::size_t candidate) {
       if (!seen.has_seen(candidate) && chosen.insert(candidate).second) batch.push_back(candidate);
     };
-    while (batch.size() < most && (neighbour != near.end() || next_ < order_.size())) {
+    while (batch.size() < most && (neighbour != near.end() || next < order_.size())) {
       for (int i = 0; i < kNeighboursEach && batch.size() < most && neighbour != near.end(); ++i) add(*neighbour++);
-      if (batch.size() < most && next_ < order_.size()) add(order_[next_++]);
+      if (batch.size() < most && next < order_.size()) add(order_[next++]);
     }
     return batch;
   }

@@ -18,6 +18,11 @@ class InOrder : public Strategy {
     return batch;
   }
 
+  std::vector<std::size_t> foresee(const Scoreboard&, std::size_t most) const override {
+    const auto begin = order_.begin() + static_cast<std::ptrdiff_t>(next_);
+    return {begin, begin + static_cast<std::ptrdiff_t>(std::min(most, order_.size() - next_))};
+  }
+
   /// With four compilations a thread few threads wait for the last of them.
   std::size_t batch() const override { return 64; }
 

@@ -30,6 +30,10 @@ class Strategy {
   /// batch are of one rung. Proposals of an earlier batch that the budget cut off are not on the scoreboard.
   virtual std::vector<Proposal> propose(const Scoreboard& seen, const Allowance& allowance) = 0;
 
+  /// Candidates that it is likely to propose once the batch at hand has been measured, the likeliest first, at most
+  /// `most`: they are compiled meanwhile. Those that it has proposed already may be among them.
+  virtual std::vector<std::size_t> foresee(const Scoreboard&, std::size_t) const { return {}; }
+
   /// The most it likes to have in a batch. All of a batch are compiled together, on as many threads as the host has,
   /// before the first is measured; a strategy that learns from what it sees takes fewer.
   virtual std::size_t batch() const { return 16; }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "problem/work.h"
 #include "search/defaults.h"
@@ -22,7 +23,8 @@ constexpr double kShortSearch = 0.45;     // the same where these take visits of
 constexpr std::size_t kWarmConfigs = 4;   // of each stage, tried before the engines' guesses
 constexpr std::size_t kJoins = 4;         // of an implementation, in the finals
 constexpr std::size_t kTries = 24;        // pipelines of an implementation that these are chosen from
-constexpr std::size_t kPrepareAhead = 8;  // first guesses of each stage, compiled while the references are computed
+constexpr std::size_t kPrepareAhead = 8;  // first guesses of each stage, compiled while the defaults are measured
+constexpr std::size_t kBeginning = 16;  // configs that a stage begins with, compiled beside the races of the one before
 
 constexpr double kLeastTrials = 8;   // that a stage gets time for …
 constexpr double kMostSearch = 0.8;  // … up to this share of the seconds …
@@ -223,17 +225,35 @@ class Tuning {
     events_.on_failure(problem_, impl, most.empty() ? std::string(otherwise) : most);
   }
 
-  /// And the warm starts, which come before them in the search: there, what is prepared comes before what is not.
+  /// The best guess of each engine, of which the defaults are; what the first search begins with is compiled beside
+  /// their measuring.
   void prepare_first_guesses() {
-    std::vector<PipelineConfig> configs;
+    std::vector<PipelineConfig> defaults;
     for (const auto& [stage, space] : spaces_) {
-      std::vector<std::size_t> candidates = warm_starts_.at(stage).candidates;
-      candidates.insert(candidates.end(), space.first.begin(),
-                        space.first.begin() + std::min(space.first.size(), kPrepareAhead));
-      for (const std::size_t candidate : candidates)
-        configs.push_back({.impl = Impl::merged, .stages = {{stage, space.configs[candidate]}}});
+      std::set<std::string> engines;
+      for (const std::size_t candidate : space.first)
+        if (engines.insert(space.configs[candidate].engine).second) defaults.push_back(alone(stage, candidate));
     }
-    bench_->prepare(configs);
+    bench_->prepare(defaults);
+    for (const Stage stage : stages_)
+      if (is_searched(stage, spaces_, options_)) return bench_->begin_to_prepare(beginning_of(stage));
+  }
+
+  /// To be prepared: a stage is compiled by itself.
+  PipelineConfig alone(Stage stage, std::size_t candidate) const {
+    return {.impl = Impl::merged, .stages = {{stage, spaces_.at(stage).configs[candidate]}}};
+  }
+
+  /// What a search of the stage begins with: the warm starts come before the guesses.
+  std::vector<PipelineConfig> beginning_of(Stage stage) const {
+    const StageSpace& space = spaces_.at(stage);
+    std::vector<std::size_t> candidates = warm_starts_.at(stage).candidates;
+    for (const std::size_t guess : space.first)
+      if (std::find(candidates.begin(), candidates.end(), guess) == candidates.end()) candidates.push_back(guess);
+    candidates.resize(std::min(candidates.size(), kPrepareAhead));
+    std::vector<PipelineConfig> configs;
+    for (const std::size_t candidate : candidates) configs.push_back(alone(stage, candidate));
+    return configs;
   }
 
   /// The quicker of the implementations alive that have the stage.
@@ -277,7 +297,9 @@ class Tuning {
       const std::size_t to_come = (stages_left - 1) * std::min(meter.allowance(1).left, space.configs.size()) +
                                   options_.impls.size() * (kJoins + 1);
       const std::unique_ptr<Strategy> strategy = strategy_.make(space, options_.seed);
-      StageResult result = search_stage(*bench_, stage, space, host, *strategy, meter, to_come);
+      std::vector<PipelineConfig> comes_next;
+      if (stages_left > 1) comes_next = beginning_of(to_search[i + 1]);
+      StageResult result = search_stage(*bench_, stage, space, host, *strategy, meter, to_come, comes_next);
       trials += meter.trials();
       device_lost_ = result.device_lost;
       lost_reason_ = most_frequent(result.failures);

@@ -80,6 +80,9 @@ class Workbench {
   std::size_t reported() const { return reported_; }
   bool should_stop() const { return events_.should_stop(); }
 
+  /// Whether the host may compute beside measurements.
+  bool leaves_host_idle() const;
+
   const DeviceInfo& device() const { return device_.info(); }
   double settle_seconds() const { return device_.settle_seconds(); }
   const Problem& problem() const { return problem_; }
@@ -105,8 +108,6 @@ class Workbench {
   /// Of the routing's first draw, after `earlier` ones.
   std::shared_future<References> begin_references(const DataSpec& data,
                                                   std::shared_future<References> earlier = {}) const;
-  /// Whether the host may compute beside measurements.
-  bool leaves_host_idle() const;
   const ReferenceRows& reference(Impl impl) { return references_.get().at(impl); }
   void verify_attempt(Attempt& attempt);
   void finish(Preparation& preparation);

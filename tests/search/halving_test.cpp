@@ -80,5 +80,23 @@ TEST(Halving, WhereNothingWorksItGoesOnScreeningAndRacesNobody) {
   EXPECT_EQ(tried.size(), space.configs.size());
 }
 
+TEST(Halving, ForeseesWhatItProposesWhereTheLeadersStay) {
+  const StageSpace space = fake_stage_space(Stage::gate);
+  const auto strategy = make_halving(space, 1);
+  Scoreboard board;
+  for (int generation = 0; generation < 3; generation++) {
+    const std::vector<std::size_t> likely = strategy->foresee(board, 12);
+    const auto batch = strategy->propose(board, Meter(48, std::nullopt, 1, [] { return 0.0; }).allowance(12));
+    std::vector<std::size_t> proposed;
+    for (const Proposal& proposal : batch) proposed.push_back(proposal.candidate);
+    EXPECT_EQ(std::vector(likely.begin(), likely.begin() + static_cast<std::ptrdiff_t>(batch.size())), proposed);
+    for (const Proposal& proposal : batch)
+      board.add({.candidate = proposal.candidate,
+                 .rung = 0,
+                 .outcome = Outcome::ok,
+                 .median_us = *small_bowl()(Stage::gate, space.configs[proposal.candidate])});
+  }
+}
+
 }  // namespace
 }  // namespace moetune

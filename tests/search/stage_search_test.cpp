@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <mutex>
+#include <set>
+
 #include "search/tuning.h"
 
 namespace moetune {
@@ -109,6 +113,47 @@ TEST(SearchStage, ReportsProgressTowardsWhatIsExpected) {
     EXPECT_EQ(step.expected, 48u + 10u);
   }
   EXPECT_EQ(searched.events.progress.back().best_label, to_label(best_config(Stage::gate)));
+}
+
+/// Compiles beside other work, and knows what.
+class CompilesBeside final : public FakeDevice {
+ public:
+  using FakeDevice::FakeDevice;
+  std::vector<KernelSource> kernels(const Problem&, std::span<const std::pair<Stage, StageConfig>>) const override {
+    return {{.path = "kernel.cu", .defines = {}}};
+  }
+  void prepare(const Problem&, std::span<const std::pair<Stage, StageConfig>> configs,
+               const std::function<void()>&) override {
+    const std::lock_guard lock(mutex);
+    prepared.insert(configs.begin(), configs.end());
+  }
+  std::mutex mutex;
+  std::set<std::pair<Stage, StageConfig>> prepared;
+};
+
+TEST(SearchStage, WhatIsLikelyToComeIsCompiledBesideMeasuring) {
+  CompilesBeside device(FakeSpec{.time_us = small_bowl()});
+  const Problem problem = small_problem();
+  const TuneOptions options = fake_options(device);
+  const StageSpace space = fake_stage_space(Stage::gate);
+  const PipelineConfig host = merged(fake_config(32, 32, 4), fake_config(32, 32, 4));
+  const Defaults defaults{.working = {{.engine = "fake", .config = host, .median_us = 300}}, .failures = {}};
+  const std::vector<PipelineConfig> comes_next{merged(fake_config(16, 16, 1), fake_config(64, 64, 8))};
+  Recorder events;
+  {
+    Workbench bench(device, problem, {Impl::merged}, options, events, 0);
+    const auto strategy = make_halving(space, 1);
+    Meter meter(24, std::nullopt, 0.05, options.clock);
+    search_stage(bench, Stage::gate, space, defaults, *strategy, meter, 0, comes_next);
+  }
+  EXPECT_TRUE(device.prepared.contains({Stage::final, comes_next[0].stages.at(Stage::final)})) << "beside the races";
+  std::set<StageConfig> tried, compiled;
+  for (const Trial& trial : events.trials) tried.insert(trial.config.stages.at(Stage::gate));
+  for (const auto& [stage, config] : device.prepared)
+    if (stage == Stage::gate) compiled.insert(config);
+  EXPECT_TRUE(std::includes(compiled.begin(), compiled.end(), tried.begin(), tried.end()));
+  EXPECT_GT(compiled.size(), tried.size()) << "some of what was foreseen did not come";
+  EXPECT_LE(compiled.size(), 2 * tried.size());
 }
 
 }  // namespace
