@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <limits>
 #include <thread>
 
 #include "base/shared_library.h"
@@ -42,8 +43,12 @@ double measure_read_bandwidth(Gpu& gpu) {
                 .block = 512};
   launch.set_arguments(ReadArguments{.in = buffer.as<void>(), .count = bytes / 16, .sink = sink.as<unsigned>()});
   const auto work = [&] { gpu.enqueue(launch); };
-  gpu.time(5, kNothing, work);
-  return static_cast<double>(bytes) / median(gpu.time(20, kNothing, work)) * 1e6;
+  // The best of some 0.3 s: of two H200 whose pipelines read 4450 GB/s one had shown 4354 in the first 20 ms, the other
+  // 4651.
+  constexpr int kWindows = 16;
+  double least_us = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < kWindows; i++) least_us = std::min(least_us, median(gpu.time(20, kNothing, work)));
+  return static_cast<double>(bytes) / least_us * 1e6;
 }
 
 double measure_matrix_rate(Gpu& gpu) {
