@@ -225,11 +225,13 @@ class Tuning {
     events_.on_failure(problem_, impl, most.empty() ? std::string(otherwise) : most);
   }
 
-  /// The best guess of each engine, of which the defaults are; what the first search begins with is compiled beside
-  /// their measuring.
+  /// The best guess of each engine, of which the defaults are, and the warm starts, which come before them in the
+  /// search: there, what is prepared comes before what is not. What else the first search begins with is compiled
+  /// beside the measuring of the defaults.
   void prepare_first_guesses() {
     std::vector<PipelineConfig> defaults;
     for (const auto& [stage, space] : spaces_) {
+      for (const std::size_t candidate : warm_starts_.at(stage).candidates) defaults.push_back(alone(stage, candidate));
       std::set<std::string> engines;
       for (const std::size_t candidate : space.first)
         if (engines.insert(space.configs[candidate].engine).second) defaults.push_back(alone(stage, candidate));

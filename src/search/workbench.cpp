@@ -100,14 +100,18 @@ void Workbench::begin_to_prepare(std::span<const PipelineConfig> configs) {
   for (const Preparation& preparation : preparations_)
     for (const auto& stage : preparation.stages) distinct.erase(stage);
   if (distinct.empty()) return;
-  std::vector<std::pair<Stage, StageConfig>> stages(distinct.begin(), distinct.end());
-  const bool beside = leaves_host_idle();
-  std::future<double> seconds = std::async(beside ? std::launch::async : std::launch::deferred, [this, stages] {
-    const double start = options_.clock();
-    device_.prepare(problem_, stages, [] {});
-    return options_.clock() - start;
-  });
-  preparations_.push_back({.stages = std::move(stages), .seconds = std::move(seconds)});
+  // Each engine's by themselves: they are not done at the same time.
+  std::map<std::string, std::vector<std::pair<Stage, StageConfig>>> by_engine;
+  for (const auto& stage : distinct) by_engine[stage.second.engine].push_back(stage);
+  const auto policy = leaves_host_idle() ? std::launch::async : std::launch::deferred;
+  for (auto& [engine, stages] : by_engine) {
+    std::future<double> seconds = std::async(policy, [this, stages = stages] {
+      const double start = options_.clock();
+      device_.prepare(problem_, stages, [] {});
+      return options_.clock() - start;
+    });
+    preparations_.push_back({.stages = std::move(stages), .seconds = std::move(seconds)});
+  }
 }
 
 bool Workbench::prepared_within(double seconds, std::span<const PipelineConfig> configs) {
@@ -131,6 +135,14 @@ bool Workbench::prepared_within(double seconds, std::span<const PipelineConfig> 
     preparation = preparations_.erase(preparation);
   }
   return true;
+}
+
+void Workbench::take_in_prepared() {
+  std::erase_if(preparations_, [this](Preparation& preparation) {
+    if (preparation.seconds.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return false;
+    finish(preparation);
+    return true;
+  });
 }
 
 void Workbench::finish(Preparation& preparation) {

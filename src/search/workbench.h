@@ -50,6 +50,8 @@ class Workbench {
   void begin_to_prepare(std::span<const PipelineConfig> configs);
   /// Whether they are ready, after so many seconds at most. What is not goes on.
   bool prepared_within(double seconds, std::span<const PipelineConfig> configs);
+  /// What has got ready meanwhile is prepared from now on.
+  void take_in_prepared();
   bool is_prepared(const PipelineConfig& config) const;
   /// Of a config of a stage, in those prepared last; 0 before there were any.
   double prepare_seconds() const { return prepare_s_; }

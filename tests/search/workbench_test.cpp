@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <future>
+#include <thread>
 
 #include "base/error.h"
 #include "search/tuning.h"
@@ -101,6 +103,24 @@ TEST(Workbench, WhatIsCompiledBesideOtherWorkIsNotWaitedForLongerThanAsked) {
     EXPECT_TRUE(bench.is_prepared(kPipeline));
   }
   EXPECT_EQ(device.prepared, 2);  // its two stages
+}
+
+TEST(Workbench, TakesInWhatHasGotReadyMeanwhile) {
+  SlowCompiler device(FakeSpec{.time_us = small_bowl()});
+  const Problem problem = small_problem();
+  const TuneOptions options = fake_options(device);
+  Recorder events;
+  Workbench bench(device, problem, {Impl::merged}, options, events, 0.0);
+  bench.begin_to_prepare({&kPipeline, 1});
+  bench.take_in_prepared();
+  EXPECT_FALSE(bench.is_prepared(kPipeline));
+  device.allow.set_value();
+  for (int i = 0; i < 1000 && !bench.is_prepared(kPipeline); i++) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    bench.take_in_prepared();
+  }
+  EXPECT_TRUE(bench.is_prepared(kPipeline));
+  EXPECT_EQ(device.prepared, 2);
 }
 
 TEST(Workbench, JudgesByTheDataThereIs) {
