@@ -34,8 +34,8 @@ class Strategy {
   /// `most`: they are compiled meanwhile. Those that it has proposed already may be among them.
   virtual std::vector<std::size_t> foresee(const Scoreboard&, std::size_t) const { return {}; }
 
-  /// The most it likes to have in a batch. All of a batch are compiled together, on as many threads as the host has,
-  /// before the first is measured; a strategy that learns from what it sees takes fewer.
+  /// The most it likes to have in a batch. All of a batch are compiled together, on as many threads as the host has; a
+  /// strategy that learns from what it sees takes fewer.
   virtual std::size_t batch() const { return 16; }
 };
 

@@ -23,8 +23,7 @@ constexpr double kShortSearch = 0.45;     // the same where these take visits of
 constexpr std::size_t kWarmConfigs = 4;   // of each stage, tried before the engines' guesses
 constexpr std::size_t kJoins = 4;         // of an implementation, in the finals
 constexpr std::size_t kTries = 24;        // pipelines of an implementation that these are chosen from
-constexpr std::size_t kPrepareAhead = 8;  // first guesses of each stage, compiled while the defaults are measured
-constexpr std::size_t kBeginning = 16;  // configs that a stage begins with, compiled beside the races of the one before
+constexpr std::size_t kPrepareAhead = 8;  // configs that a stage begins with, compiled beside what comes before it
 
 constexpr double kLeastTrials = 8;   // that a stage gets time for …
 constexpr double kMostSearch = 0.8;  // … up to this share of the seconds …
@@ -246,15 +245,11 @@ class Tuning {
     return {.impl = Impl::merged, .stages = {{stage, spaces_.at(stage).configs[candidate]}}};
   }
 
-  /// What a search of the stage begins with: the warm starts come before the guesses.
+  /// What a search of the stage begins with.
   std::vector<PipelineConfig> beginning_of(Stage stage) const {
-    const StageSpace& space = spaces_.at(stage);
-    std::vector<std::size_t> candidates = warm_starts_.at(stage).candidates;
-    for (const std::size_t guess : space.first)
-      if (std::find(candidates.begin(), candidates.end(), guess) == candidates.end()) candidates.push_back(guess);
-    candidates.resize(std::min(candidates.size(), kPrepareAhead));
+    const std::vector<std::size_t>& first = spaces_.at(stage).first;
     std::vector<PipelineConfig> configs;
-    for (const std::size_t candidate : candidates) configs.push_back(alone(stage, candidate));
+    for (std::size_t i = 0; i < std::min(first.size(), kPrepareAhead); ++i) configs.push_back(alone(stage, first[i]));
     return configs;
   }
 
