@@ -297,8 +297,7 @@ void TuneRun::Device::finish(const std::vector<Best>& bests) {
       bests,
       {.problem = run_.goal_.problems[index_], .seconds = task_seconds_, .spent = task_spent_, .failures = failures_});
   run_.tuned_s_ += task_seconds_;
-  run_.spent_.compiling += task_spent_.compiling;
-  run_.spent_.on_device += task_spent_.on_device;
+  run_.spent_ += task_spent_;
   ++run_.done_;
   for (const Best& best : bests) {
     run_.seen_.bests.push_back({.record = best, .run = index_in_seen_, .line = 0});

@@ -97,8 +97,7 @@ class Supervisor::Worker final : public WorkerEvents {
   }
   void on_progress(const TuneProgress& progress) override {
     TuneProgress whole = progress;
-    whole.spent.compiling += spent_before_.compiling;
-    whole.spent.on_device += spent_before_.on_device;
+    whole.spent += spent_before_;
     spent_ = whole.spent;
     source_->on_progress(whole);
   }

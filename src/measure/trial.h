@@ -86,6 +86,11 @@ struct Spent {
   double compiling = 0;  ///< waiting for compilers
   double on_device = 0;  ///< loading inputs; building, verifying and sampling pipelines
 
+  Spent& operator+=(const Spent& other) {
+    compiling += other.compiling;
+    on_device += other.on_device;
+    return *this;
+  }
   bool operator==(const Spent&) const = default;
 };
 
