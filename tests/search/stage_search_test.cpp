@@ -115,13 +115,10 @@ TEST(SearchStage, ReportsProgressTowardsWhatIsExpected) {
   EXPECT_EQ(searched.events.progress.back().best_label, to_label(best_config(Stage::gate)));
 }
 
-/// Compiles beside other work, and knows what.
-class CompilesBeside final : public FakeDevice {
+/// Knows what it has compiled.
+class KnowsCompiled final : public CompilingDevice {
  public:
-  using FakeDevice::FakeDevice;
-  std::vector<KernelSource> kernels(const Problem&, std::span<const std::pair<Stage, StageConfig>>) const override {
-    return {{.path = "kernel.cu", .defines = {}}};
-  }
+  using CompilingDevice::CompilingDevice;
   void prepare(const Problem&, std::span<const std::pair<Stage, StageConfig>> configs,
                const std::function<void()>&) override {
     const std::lock_guard lock(mutex);
@@ -132,7 +129,7 @@ class CompilesBeside final : public FakeDevice {
 };
 
 TEST(SearchStage, WhatIsLikelyToComeIsCompiledBesideMeasuring) {
-  CompilesBeside device(FakeSpec{.time_us = small_bowl()});
+  KnowsCompiled device(FakeSpec{.time_us = small_bowl()});
   const Problem problem = small_problem();
   const TuneOptions options = fake_options(device);
   const StageSpace space = fake_stage_space(Stage::gate);

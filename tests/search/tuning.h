@@ -31,6 +31,15 @@ struct Recorder : TuneEvents {
   }
 };
 
+/// Compiles kernels, so that it can beside other work.
+class CompilingDevice : public FakeDevice {
+ public:
+  using FakeDevice::FakeDevice;
+  std::vector<KernelSource> kernels(const Problem&, std::span<const std::pair<Stage, StageConfig>>) const override {
+    return {{.path = "kernel.cu", .defines = {}}};
+  }
+};
+
 /// Options for the fake device, in its simulated time.
 inline TuneOptions fake_options(FakeDevice& device) {
   return {.budget = Budget{.kind = Budget::Kind::share, .value = 1.5},

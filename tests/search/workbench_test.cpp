@@ -67,13 +67,10 @@ TEST(Workbench, TheFirstTrialOfAConfigHasItsShareOfCompiling) {
   EXPECT_DOUBLE_EQ(with.bench->attempt(configs[1], Trial::Phase::screen, Stage::gate).trial.compile_s, 0.5);
 }
 
-/// Compiles beside other work, once it may.
-class SlowCompiler final : public FakeDevice {
+/// Compiles once it may.
+class SlowCompiler final : public CompilingDevice {
  public:
-  using FakeDevice::FakeDevice;
-  std::vector<KernelSource> kernels(const Problem&, std::span<const std::pair<Stage, StageConfig>>) const override {
-    return {{.path = "kernel.cu", .defines = {}}};
-  }
+  using CompilingDevice::CompilingDevice;
   void prepare(const Problem&, std::span<const std::pair<Stage, StageConfig>> configs,
                const std::function<void()>&) override {
     may.wait();
