@@ -140,13 +140,15 @@ std::vector<PipelineConfig> pipelines() {
 }
 
 /// A folder with one best config.
-void write_config(const std::filesystem::path& folder, const Problem& problem, const PipelineConfig& pipeline) {
-  BestFile file{.best = sample_best(pipeline.impl), .environment = sample_environment()};
-  file.best.problem = problem;
-  file.best.config = pipeline;
-  file.environment.device = shared_gpu().info();
-  write_best_file(folder, file);
-}
+struct ConfigFolder : TemporaryFolder {
+  ConfigFolder(const Problem& problem, const PipelineConfig& pipeline) {
+    BestFile file{.best = sample_best(pipeline.impl), .environment = sample_environment()};
+    file.best.problem = problem;
+    file.best.config = pipeline;
+    file.environment.device = shared_gpu().info();
+    write_best_file(path(), file);
+  }
+};
 
 Problem small() {
   return {.M = 33, .K = 200, .N1 = 2 * 136, .N2 = 264, .E = 24, .topk = 3};
@@ -156,13 +158,29 @@ moe_impl impl_of(const PipelineConfig& pipeline) {
   return pipeline.impl == Impl::three_kernel ? MOE_THREE_KERNEL : MOE_MERGED;
 }
 
+/// A plan of this pipeline for calls of up to the problem's M.
+struct PlanOf {
+  PlanOf(const Problem& problem, const PipelineConfig& pipeline)
+      : folder(problem, pipeline),
+        context("cuda:0", folder.path().c_str()),
+        plan(context, testing::api_problem(problem, impl_of(pipeline))) {}
+
+  const ConfigFolder folder;
+  const OpenContext context;
+  const MadePlan plan;
+};
+
+void expect_right_output(HostCall& host, Impl impl) {
+  const Verdict verdict = host.judge(impl);
+  EXPECT_TRUE(verdict.passed) << verdict.reason;
+  EXPECT_TRUE(host.is_intact());
+}
+
 /// Runs on a workspace full of rubbish, then again with another routing on what that left.
 void expect_right(const Problem& most, const PipelineConfig& pipeline, const std::vector<std::int64_t>& tokens,
                   std::int64_t hidden_stride = 0, std::int64_t out_stride = 0) {
-  const TemporaryFolder folder;
-  write_config(folder.path(), most, pipeline);
-  const OpenContext context("cuda:0", folder.path().c_str());
-  const MadePlan plan(context, testing::api_problem(most, impl_of(pipeline)));
+  const PlanOf made(most, pipeline);
+  const MadePlan& plan = made.plan;
   ASSERT_NE(std::string(moe_plan_describe(plan)).find(to_label(pipeline)), std::string::npos)
       << moe_plan_describe(plan);
   const OwnStream stream;
@@ -180,9 +198,7 @@ void expect_right(const Problem& most, const PipelineConfig& pipeline, const std
       ASSERT_EQ(moe_run(plan, &call), MOE_OK) << moe_error_message();
       stream.wait();
       device.download();
-      const Verdict verdict = host.judge(pipeline.impl);
-      EXPECT_TRUE(verdict.passed) << verdict.reason;
-      EXPECT_TRUE(host.is_intact());
+      expect_right_output(host, pipeline.impl);
     }
   }
 }
@@ -228,10 +244,8 @@ TEST(Library, OutMayBeHiddenStates) {
     for (const std::int64_t M : {1, 1000}) {
       problem.M = M;
       SCOPED_TRACE(to_line(problem) + " " + to_label(pipeline));
-      const TemporaryFolder folder;
-      write_config(folder.path(), problem, pipeline);
-      const OpenContext context("cuda:0", folder.path().c_str());
-      const MadePlan plan(context, testing::api_problem(problem, impl_of(pipeline)));
+      const PlanOf made(problem, pipeline);
+      const MadePlan& plan = made.plan;
       HostCall host(problem, {}, plan.workspace_size(M));
       DeviceCall device(host);
       const OwnStream stream;
@@ -241,9 +255,7 @@ TEST(Library, OutMayBeHiddenStates) {
       stream.wait();
       device.download();
       std::copy(host.hidden.values().begin(), host.hidden.values().end(), host.out.data());
-      const Verdict verdict = host.judge(pipeline.impl);
-      EXPECT_TRUE(verdict.passed) << verdict.reason;
-      EXPECT_TRUE(host.is_intact());
+      expect_right_output(host, pipeline.impl);
     }
 }
 
@@ -261,10 +273,8 @@ TEST(Library, IdsOfNoExpertChooseNothing) {
       Problem problem = small();
       problem.M = M;
       SCOPED_TRACE(to_line(problem) + " " + to_label(pipeline));
-      const TemporaryFolder folder;
-      write_config(folder.path(), problem, pipeline);
-      const OpenContext context("cuda:0", folder.path().c_str());
-      const MadePlan plan(context, testing::api_problem(problem, impl_of(pipeline)));
+      const PlanOf made(problem, pipeline);
+      const MadePlan& plan = made.plan;
       HostCall stray(problem, {}, plan.workspace_size(M)), weightless(problem, {}, plan.workspace_size(M));
       for (std::size_t slot = 0; slot < stray.topk_ids.size(); slot += 2) {
         weightless.topk_weights.data()[slot] = 0;
@@ -300,9 +310,7 @@ TEST(Library, GuessesWork) {
     ASSERT_EQ(moe_run(plan, &call), MOE_OK) << moe_error_message();
     stream.wait();
     device.download();
-    const Verdict verdict = host.judge(Impl::merged);
-    EXPECT_TRUE(verdict.passed) << verdict.reason;
-    EXPECT_TRUE(host.is_intact());
+    expect_right_output(host, Impl::merged);
   }
 }
 
@@ -314,10 +322,8 @@ TEST(Library, ACapturedGraphStaysRightWhenRoutingChanges) {
       Problem problem = small();
       problem.M = M;
       SCOPED_TRACE(to_line(problem) + " " + to_label(pipeline));
-      const TemporaryFolder folder;
-      write_config(folder.path(), problem, pipeline);
-      const OpenContext context("cuda:0", folder.path().c_str());
-      const MadePlan plan(context, testing::api_problem(problem, impl_of(pipeline)));
+      const PlanOf made(problem, pipeline);
+      const MadePlan& plan = made.plan;
       HostCall host(problem, {}, plan.workspace_size(M));
       DeviceCall device(host);
       const OwnStream stream;
@@ -336,17 +342,14 @@ TEST(Library, ACapturedGraphStaysRightWhenRoutingChanges) {
         ready.launch(stream);
         stream.wait();
         device.download();
-        const Verdict verdict = host.judge(pipeline.impl);
-        EXPECT_TRUE(verdict.passed) << verdict.reason;
-        EXPECT_TRUE(host.is_intact());
+        expect_right_output(host, pipeline.impl);
       }
     }
 }
 
 TEST(Library, ThreadsAtOnce) {
   MOETUNE_NEEDS_GPU();
-  const TemporaryFolder folder;
-  write_config(folder.path(), small(), pipelines().back());
+  const ConfigFolder folder(small(), pipelines().back());
   const OpenContext context("cuda:0", folder.path().c_str());
   const MadePlan shared(context, testing::api_problem(small()));
   std::vector<std::string> failures(2);
@@ -397,8 +400,7 @@ TEST(Library, ACallCostsTheHostLittle) {
   MOETUNE_NEEDS_GPU();
   for (const PipelineConfig& pipeline : pipelines()) {
     if (pipeline.impl == Impl::three_kernel) continue;
-    const TemporaryFolder folder;
-    write_config(folder.path(), small(), pipeline);
+    const ConfigFolder folder(small(), pipeline);
     const OpenContext context("cuda:0", folder.path().c_str());
     const MadePlan plan(context, testing::api_problem(small()));
     HostCall host(small(), {}, plan.workspace_size(small().M));
