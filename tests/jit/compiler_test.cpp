@@ -13,6 +13,7 @@
 #include "jit/nvrtc.h"
 #include "kernel/h200.h"
 #include "kernel/mma.h"
+#include "kernel/mma_config.h"
 #include "kernel/wgmma.h"
 #include "kernel/wgmma_config.h"
 #include "temporary_folder.h"
@@ -104,30 +105,8 @@ TEST_F(Compiler, AFailureIsAResultWithTheCompilersWords) {
 /// Every kernel of the portable engine and around it × stage × dtype × activation × bias, for each architecture that is
 /// a target; configs of every kind take turns, all of them with the first type and activation.
 TEST_F(Compiler, EveryPortableKernelCompilesWithoutSpills) {
-  const std::vector<Config> configs{{{"BLOCK_SIZE_M", 16},
-                                     {"BLOCK_SIZE_N", 64},
-                                     {"BLOCK_SIZE_K", 128},
-                                     {"GROUP_SIZE_M", 1},
-                                     {"num_warps", 4},
-                                     {"num_stages", 4}},
-                                    {{"BLOCK_SIZE_M", 64},
-                                     {"BLOCK_SIZE_N", 64},
-                                     {"BLOCK_SIZE_K", 32},
-                                     {"GROUP_SIZE_M", 8},
-                                     {"num_warps", 4},
-                                     {"num_stages", 2}},
-                                    {{"BLOCK_SIZE_M", 128},
-                                     {"BLOCK_SIZE_N", 256},
-                                     {"BLOCK_SIZE_K", 64},
-                                     {"GROUP_SIZE_M", 8},
-                                     {"num_warps", 8},
-                                     {"num_stages", 3}},
-                                    {{"BLOCK_SIZE_M", 128},
-                                     {"BLOCK_SIZE_N", 128},
-                                     {"BLOCK_SIZE_K", 64},
-                                     {"GROUP_SIZE_M", 8},
-                                     {"num_warps", 4},
-                                     {"num_stages", 3}}};
+  const std::vector<Config> configs{mma_config(16, 64, 128, 1, 4, 4), mma_config(64, 64, 32, 8, 4, 2),
+                                    mma_config(128, 256, 64, 8, 8, 3), mma_config(128, 128, 64, 8, 4, 3)};
   std::vector<KernelSource> sources{{.path = "kernels/routing/kernel.cu", .defines = {}},
                                     {.path = "kernels/data/kernel.cu", .defines = {}}};
   std::size_t turn = 0;
@@ -184,16 +163,12 @@ TEST_F(Compiler, CopiesWithAPolicyHaveNoUniformAddress) {
   const Problem many{.M = 512, .K = 2048, .N1 = 1536, .N2 = 2048, .E = 128, .topk = 8};
   Problem few = many;
   few.M = 4;
-  const auto config = [](int m, int n, int k, int stages) {
-    return Config{{"BLOCK_SIZE_M", m}, {"BLOCK_SIZE_N", n}, {"BLOCK_SIZE_K", k},
-                  {"GROUP_SIZE_M", 1}, {"num_warps", 4},    {"num_stages", stages}};
-  };
   std::vector<KernelSource> sources;
   for (const Stage stage : {Stage::gemm1, Stage::final})
-    sources.push_back(mma_engine().kernel_plan(config(64, 256, 64, 4), stage, many, false).source);
-  sources.push_back(mma_engine().kernel_plan(config(32, 256, 64, 4), Stage::final, many, false).source);
-  sources.push_back(mma_engine().kernel_plan(config(16, 64, 64, 2), Stage::gate, many, false).source);
-  sources.push_back(mma_engine().kernel_plan(config(32, 64, 64, 2), Stage::final, few, true).source);
+    sources.push_back(mma_engine().kernel_plan(mma_config(64, 256, 64, 1, 4, 4), stage, many, false).source);
+  sources.push_back(mma_engine().kernel_plan(mma_config(32, 256, 64, 1, 4, 4), Stage::final, many, false).source);
+  sources.push_back(mma_engine().kernel_plan(mma_config(16, 64, 64, 1, 4, 2), Stage::gate, many, false).source);
+  sources.push_back(mma_engine().kernel_plan(mma_config(32, 64, 64, 1, 4, 2), Stage::final, few, true).source);
   expect_no_spills(90, sources);
   KernelCompiler compiler(90);
   for (const KernelSource& source : sources) {

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/resources.h"
 #include "kernel/h200.h"
+#include "kernel/mma_config.h"
 #include "kernels/mma/traits.h"
 #include "space/search_space.h"
 
@@ -15,35 +16,30 @@ namespace {
 
 const Problem kQwen{.M = 64, .K = 2048, .N1 = 1536, .N2 = 2048, .E = 128, .topk = 8};
 
-Config config(int m, int n, int k, int group, int warps, int stages) {
-  return {{"BLOCK_SIZE_M", m},     {"BLOCK_SIZE_N", n},  {"BLOCK_SIZE_K", k},
-          {"GROUP_SIZE_M", group}, {"num_warps", warps}, {"num_stages", stages}};
-}
-
 std::string why(const Config& c, const Problem& problem = kQwen, const DeviceInfo& device = kH200) {
   return mma_engine().why_invalid(c, Stage::gate, problem, device).value_or("");
 }
 
 TEST(MmaEngine, SaysWhyAConfigCannotRun) {
-  EXPECT_EQ(why(config(64, 64, 32, 8, 4, 2)), "");
-  EXPECT_NE(why(config(48, 64, 32, 8, 4, 2)).find("BLOCK_SIZE_M"), std::string::npos);
-  EXPECT_NE(why(config(64, 24, 32, 8, 4, 2)).find("BLOCK_SIZE_N"), std::string::npos);
-  EXPECT_NE(why(config(64, 64, 16, 8, 4, 2)).find("BLOCK_SIZE_K"), std::string::npos);
-  EXPECT_NE(why(config(64, 64, 32, 0, 4, 2)).find("GROUP_SIZE_M"), std::string::npos);
-  EXPECT_NE(why(config(64, 64, 32, 8, 3, 2)).find("num_warps"), std::string::npos);
-  EXPECT_NE(why(config(64, 64, 32, 8, 4, 1)).find("num_stages"), std::string::npos);
-  EXPECT_NE(why(config(16, 32, 64, 1, 8, 3)).find("does not split"), std::string::npos);
-  EXPECT_NE(why(config(16, 64, 256, 1, 4, 2)).find("num_warps is too small"), std::string::npos);
-  EXPECT_NE(why(config(256, 256, 32, 8, 8, 2)).find("registers"), std::string::npos);
-  EXPECT_NE(why(config(128, 256, 64, 8, 8, 5)).find("245760 bytes of shared memory"), std::string::npos);
+  EXPECT_EQ(why(mma_config(64, 64, 32, 8, 4, 2)), "");
+  EXPECT_NE(why(mma_config(48, 64, 32, 8, 4, 2)).find("BLOCK_SIZE_M"), std::string::npos);
+  EXPECT_NE(why(mma_config(64, 24, 32, 8, 4, 2)).find("BLOCK_SIZE_N"), std::string::npos);
+  EXPECT_NE(why(mma_config(64, 64, 16, 8, 4, 2)).find("BLOCK_SIZE_K"), std::string::npos);
+  EXPECT_NE(why(mma_config(64, 64, 32, 0, 4, 2)).find("GROUP_SIZE_M"), std::string::npos);
+  EXPECT_NE(why(mma_config(64, 64, 32, 8, 3, 2)).find("num_warps"), std::string::npos);
+  EXPECT_NE(why(mma_config(64, 64, 32, 8, 4, 1)).find("num_stages"), std::string::npos);
+  EXPECT_NE(why(mma_config(16, 32, 64, 1, 8, 3)).find("does not split"), std::string::npos);
+  EXPECT_NE(why(mma_config(16, 64, 256, 1, 4, 2)).find("num_warps is too small"), std::string::npos);
+  EXPECT_NE(why(mma_config(256, 256, 32, 8, 8, 2)).find("registers"), std::string::npos);
+  EXPECT_NE(why(mma_config(128, 256, 64, 8, 8, 5)).find("245760 bytes of shared memory"), std::string::npos);
   EXPECT_NE(why({{"BLOCK_SIZE_M", 64}}).find("BLOCK_SIZE_N is missing"), std::string::npos);
-  Config extra = config(64, 64, 32, 8, 4, 2);
+  Config extra = mma_config(64, 64, 32, 8, 4, 2);
   extra.set("waves_per_eu", 1);
   EXPECT_NE(why(extra).find("waves_per_eu"), std::string::npos);
 }
 
 TEST(MmaEngine, RefusesDevicesAndSizesOutOfItsReach) {
-  const Config good = config(64, 64, 32, 8, 4, 2);
+  const Config good = mma_config(64, 64, 32, 8, 4, 2);
   DeviceInfo old = kH200;
   old.compute_capability = 75;
   EXPECT_NE(why(good, kQwen, old).find("8.0"), std::string::npos);
@@ -78,9 +74,9 @@ TEST(MmaEngine, FirstGuessesAreLegalAndInTheSpace) {
 
 TEST(MmaEngine, PresetsAreLegal) {
   const SearchSpace space = parse_search_space(resource("search_spaces/mma.json"), "mma.json");
-  EXPECT_EQ(space.presets.at("default"), config(64, 64, 32, 8, 4, 2));
-  EXPECT_EQ(space.presets.at("a100_h100"), config(128, 128, 64, 16, 8, 4));
-  EXPECT_EQ(space.presets.at("v100"), config(64, 64, 32, 8, 4, 2));
+  EXPECT_EQ(space.presets.at("default"), mma_config(64, 64, 32, 8, 4, 2));
+  EXPECT_EQ(space.presets.at("a100_h100"), mma_config(128, 128, 64, 16, 8, 4));
+  EXPECT_EQ(space.presets.at("v100"), mma_config(64, 64, 32, 8, 4, 2));
   for (const auto& [name, preset] : space.presets) EXPECT_EQ(why(preset), "") << name;
 }
 
@@ -95,25 +91,25 @@ TEST(MmaTraits, WarpsSplitATileForTheLeastTraffic) {
 
 TEST(MmaKernelPlan, NamesTheKernelsAsTheFieldDoes) {
   const auto plan = [](const Config& c, Stage stage) { return mma_engine().kernel_plan(c, stage, kQwen, false); };
-  const Config c = config(64, 64, 32, 8, 4, 2);
+  const Config c = mma_config(64, 64, 32, 8, 4, 2);
   EXPECT_EQ(plan(c, Stage::gemm1).entry, "invoke_fused_moe_kernel");
   EXPECT_EQ(plan(c, Stage::gate).entry, "merged_moe_gate_kernel");
   EXPECT_EQ(plan(c, Stage::final).entry, "merged_moe_final_kernel");
   // The group is an argument: the same kernel serves all groups.
-  EXPECT_EQ(plan(c, Stage::gate).source, plan(config(64, 64, 32, 1, 4, 2), Stage::gate).source);
+  EXPECT_EQ(plan(c, Stage::gate).source, plan(mma_config(64, 64, 32, 1, 4, 2), Stage::gate).source);
   EXPECT_EQ(plan(c, Stage::gate).group_m, 8);
 }
 
 // A block for each tile, which reads its operands by address: no cluster, no persistent blocks, no tensor maps.
 TEST(MmaKernelPlan, LaunchesABlockForEachTile) {
-  const KernelPlan gate = mma_engine().kernel_plan(config(64, 128, 32, 8, 4, 2), Stage::gate, kQwen, false);
+  const KernelPlan gate = mma_engine().kernel_plan(mma_config(64, 128, 32, 8, 4, 2), Stage::gate, kQwen, false);
   EXPECT_EQ(gate.threads, 128);
   EXPECT_EQ(gate.block_m, 64);
   EXPECT_EQ(gate.columns, 64);
   EXPECT_EQ(gate.cluster, 1);
   EXPECT_EQ(gate.blocks_per_sm, 0);
   EXPECT_EQ(gate.boxes.depth, 0);
-  EXPECT_FALSE(mma_engine().kernel_plan(config(64, 128, 32, 8, 4, 2), Stage::final, kQwen, false).row_order);
+  EXPECT_FALSE(mma_engine().kernel_plan(mma_config(64, 128, 32, 8, 4, 2), Stage::final, kQwen, false).row_order);
 }
 
 // A slot's columns have to be whole instructions', and its rows in one of them.
@@ -161,12 +157,12 @@ TEST(MmaFirstConfigs, HaveAsManyStagesAsLetTheLastRoundOfBlocksBeFull) {
 }
 
 TEST(MmaKernelPlan, SumsUpOverTopkWhereNoRoutingRuns) {
-  const Config c = config(64, 128, 32, 8, 4, 2);
+  const Config c = mma_config(64, 128, 32, 8, 4, 2);
   const KernelPlan sums = mma_engine().kernel_plan(c, Stage::final, kQwen, true);
   EXPECT_EQ(sums.summed_slots, 8);
   EXPECT_EQ(sums.columns, 16);
   EXPECT_TRUE(sums.sums_over_topk());
-  const KernelPlan narrow = mma_engine().kernel_plan(config(64, 32, 32, 8, 4, 2), Stage::final, kQwen, true);
+  const KernelPlan narrow = mma_engine().kernel_plan(mma_config(64, 32, 32, 8, 4, 2), Stage::final, kQwen, true);
   EXPECT_EQ(narrow.columns, 32);
   for (const KernelPlan& plan : {narrow, mma_engine().kernel_plan(c, Stage::gate, kQwen, true),
                                  mma_engine().kernel_plan(c, Stage::final, kQwen, false)}) {
@@ -179,7 +175,7 @@ TEST(MmaKernelPlan, SharesATileOutInAsManyPartsAsItDividesInto) {
   const auto columns = [](int block_n, std::int64_t topk) {
     Problem problem = kQwen;
     problem.topk = topk;
-    const KernelPlan plan = mma_engine().kernel_plan(config(16, block_n, 64, 1, 4, 4), Stage::final, problem, true);
+    const KernelPlan plan = mma_engine().kernel_plan(mma_config(16, block_n, 64, 1, 4, 4), Stage::final, problem, true);
     EXPECT_EQ(plan.summed_slots, plan.columns < block_n || topk == 1 ? topk : 0) << topk;
     return plan.columns;
   };
