@@ -56,12 +56,20 @@ class Consumer {
   }
 
  private:
-  /// The instruction's N for this many tokens, in few steps: each is a loop of its own in the code.
+  /// The next narrower instruction that there is a loop for. Tiles of even height, of which an expert has several, are
+  /// more than half as high as a tile may be: there each multiple of 8 counts. Below, and of the highest tiles, loops
+  /// are few, for each takes time to compile.
+  static constexpr int narrower(int columns) {
+    if (kInstructionN <= 32) return 0;
+    constexpr int kFine = kInstructionN <= 192 ? 8 : 32;
+    return columns - (columns > kInstructionN / 2 ? kFine : 32);
+  }
+
+  /// With the instruction's N for this many tokens.
   template <int N>
   __device__ __forceinline__ void multiply_columns(Accumulators& acc, int k_tiles, int tokens) {
-    constexpr int kStep = kInstructionN <= 32 ? kInstructionN : kInstructionN <= 160 ? 16 : 32;
-    if constexpr (N > kStep)
-      if (tokens <= N - kStep) return multiply_columns<N - kStep>(acc, k_tiles, tokens);
+    if constexpr (narrower(N) > 0)
+      if (tokens <= narrower(N)) return multiply_columns<narrower(N)>(acc, k_tiles, tokens);
     multiply<N>(acc, k_tiles);
   }
 
