@@ -11,6 +11,7 @@ constexpr std::size_t kMostLeaders = 8;  // … and in all
 constexpr double kHopeless = 1.15;       // times the best alone: no overlap makes up for that
 constexpr std::size_t kRegrouped = 3;    // leaders of each stage that are tried with each other at last
 constexpr std::size_t kLeastTries = 4;
+constexpr double kFirstTries = 0.6;  // share of the tries that leaves some for those
 constexpr double kFarBehind = 1.25;  // a screened default: in the finals it would take others' rounds
 constexpr int kRounds = 3;
 
@@ -65,10 +66,10 @@ class Joining {
  public:
   Joining(Workbench& bench, const JoinLimits& limits) : bench_(bench), limits_(limits) {}
 
-  /// In common rounds, as many as there are tries left. Where one trial of an earlier run is missing, all are made
-  /// again: only together their times mean something.
-  void measure(std::vector<PipelineConfig> configs) {
-    configs.resize(std::min(configs.size(), limits_.tries - std::min(limits_.tries, tried_.size())));
+  /// In common rounds, up to `most` and as many as there are tries left. Where one trial of an earlier run is missing,
+  /// all are made again: only together their times mean something.
+  void measure(std::vector<PipelineConfig> configs, std::size_t most) {
+    configs.resize(std::min({configs.size(), most, limits_.tries - std::min(limits_.tries, tried_.size())}));
     if (configs.empty()) return;
     tried_.insert(tried_.end(), configs.begin(), configs.end());
     ++rung_;
@@ -140,16 +141,18 @@ StageLeaders leaders_in(Impl impl, const std::vector<PipelineConfig>& ranked, co
 
 }  // namespace
 
-std::vector<std::pair<StageConfig, double>> pick_leaders(const StageSpace& space, const Scoreboard& board) {
+std::vector<std::pair<StageConfig, double>> pick_leaders(const StageSpace& space, const Scoreboard& board,
+                                                         std::span<const StageConfig> known) {
   std::vector<std::pair<StageConfig, double>> leaders;
   std::vector<LaunchShape> shapes;
   for (const std::size_t candidate : board.ranked()) {
     const double us = board.at(candidate).median_us;
-    if (leaders.size() == kMostLeaders) break;
     const StageConfig& config = space.configs[candidate];
     const LaunchShape shape = launch_shape(space, config);
     const bool is_new = std::find(shapes.begin(), shapes.end(), shape) == shapes.end();
-    if (leaders.size() >= kBest && (!is_new || us > kHopeless * leaders.front().second)) continue;
+    const bool is_known = std::find(known.begin(), known.end(), config) != known.end();
+    const bool has_room = leaders.size() < kMostLeaders && is_new;
+    if (leaders.size() >= kBest && ((!has_room && !is_known) || us > kHopeless * leaders.front().second)) continue;
     leaders.emplace_back(config, us);
     shapes.push_back(shape);
   }
@@ -161,14 +164,17 @@ std::vector<Finalist> join_leaders(Workbench& bench, Impl impl, const Defaults& 
   const auto any = [](const std::vector<std::size_t>&) { return true; };
   Joining joining(bench, limits);
   if (limits.tries >= kLeastTries && tunable_stages_of(impl).size() > 1) {
-    joining.measure(combine(impl, leaders, [](const std::vector<std::size_t>& ranks) {
-      return std::count(ranks.begin(), ranks.end(), 0u) + 1 >= static_cast<std::ptrdiff_t>(ranks.size());
-    }));
+    joining.measure(combine(impl, leaders,
+                            [](const std::vector<std::size_t>& ranks) {
+                              return std::count(ranks.begin(), ranks.end(), 0u) + 1 >=
+                                     static_cast<std::ptrdiff_t>(ranks.size());
+                            }),
+                    std::max(kLeastTries, static_cast<std::size_t>(kFirstTries * static_cast<double>(limits.tries))));
     const std::vector<PipelineConfig> ranked = joining.ranked();
     if (!ranked.empty()) {
       std::vector<PipelineConfig> regrouped = combine(impl, leaders_in(impl, ranked, leaders), any);
       std::erase_if(regrouped, [&](const PipelineConfig& each) { return contains(joining.tried(), each); });
-      joining.measure(std::move(regrouped));
+      joining.measure(std::move(regrouped), limits.tries);
     }
   }
 

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -17,8 +18,10 @@ namespace moetune {
 using StageLeaders = std::map<Stage, std::vector<std::pair<StageConfig, double>>>;
 
 /// The best of a stage, and besides them the best of each other launch shape: how kernels overlap, which their times
-/// alone do not show, depends on what they leave of a multiprocessor to the next one.
-std::vector<std::pair<StageConfig, double>> pick_leaders(const StageSpace& space, const Scoreboard& board);
+/// alone do not show, depends on what they leave of a multiprocessor to the next one. Those of `known`, of which good
+/// pipelines are made already, are among them unless they are far behind.
+std::vector<std::pair<StageConfig, double>> pick_leaders(const StageSpace& space, const Scoreboard& board,
+                                                         std::span<const StageConfig> known = {});
 
 struct JoinLimits {
   std::size_t finalists = 4;      ///< besides the defaults

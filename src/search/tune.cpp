@@ -253,6 +253,16 @@ class Tuning {
     return configs;
   }
 
+  /// What the implementations' defaults are made of.
+  std::vector<StageConfig> of_defaults(Stage stage) const {
+    std::vector<StageConfig> configs;
+    for (const auto& [impl, defaults] : defaults_)
+      for (const Default& each : defaults.working)
+        if (const auto own = each.config.stages.find(stage); own != each.config.stages.end())
+          configs.push_back(own->second);
+    return configs;
+  }
+
   /// The quicker of the implementations alive that have the stage.
   const Defaults* host_of(Stage stage) const {
     const Defaults* host = nullptr;
@@ -300,7 +310,7 @@ class Tuning {
       trials += meter.trials();
       device_lost_ = result.device_lost;
       lost_reason_ = most_frequent(result.failures);
-      leaders_[stage] = pick_leaders(space, result.board);
+      leaders_[stage] = pick_leaders(space, result.board, of_defaults(stage));
     }
   }
 
@@ -360,8 +370,9 @@ class Tuning {
     constexpr double kRunsEach = 12;
     const double each_s = kRunsEach * pipeline_us * 1e-6 * impls / kFinalsShare;
     const double spare_s = std::max(0.0, left_s - kLeastFinals * limits_.seconds) / 2 / impls;
-    // All is compiled: that and the references are half of what a trial takes.
-    const double tries = spare_s / (trial_seconds(problem_, options_.ceilings) / 2);
+    // All is compiled: that and the references are most of what a trial takes (H200, 36 tunings of qwen3-30b-a3b: a try
+    // took 0.012 to 0.045 s, 0.02 on average, where a trial is taken for 0.06).
+    const double tries = spare_s / (trial_seconds(problem_, options_.ceilings) / 3);
     return {.finalists = static_cast<std::size_t>(
                 std::clamp(left_s / std::max(each_s, 1e-6) - 1, 1.0, static_cast<double>(kJoins))),
             .tries = static_cast<std::size_t>(std::min(tries, static_cast<double>(kTries))),

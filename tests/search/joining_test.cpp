@@ -68,6 +68,23 @@ TEST(JoinLeaders, KeepsToItsTries) {
   EXPECT_EQ(with.events.trials.size(), 5u);
 }
 
+// Many leaders of a stage do not take all the tries: the best pair is of two of which neither is its stage's best.
+TEST(JoinLeaders, FewTriesAreEnoughForTheBestWithEachOther) {
+  const StageConfig kD = fake_config(128, 32, 4), kE = fake_config(16, 32, 2);
+  FakeSpec spec{.time_us = small_bowl()};
+  spec.overlap_us = [&](const PipelineConfig& config) {
+    const bool first = config.stages.at(Stage::gate) == kC, second = config.stages.at(Stage::final) == kB;
+    return (first ? 40.0 : 0.0) + (second ? 40.0 : 0.0) + (first && second ? 50.0 : 0.0);
+  };
+  Joined with(spec);
+  const StageLeaders leaders{{Stage::gate, {{kB, 10}, {kC, 10.1}, {kA, 10.2}, {kD, 10.3}, {kE, 10.4}}},
+                             {Stage::final, {{kA, 20}, {kB, 20.1}, {kC, 20.2}, {kD, 20.3}, {kE, 20.4}}}};
+  const std::vector<Finalist> finalists = with.join({.finalists = 1, .tries = 9}, leaders);
+  ASSERT_EQ(finalists.size(), 2u);
+  EXPECT_EQ(finalists[1].config, merged(kC, kB));
+  EXPECT_EQ(with.events.trials.size(), 9u);
+}
+
 TEST(JoinLeaders, WhatFailsTogetherIsNoFinalist) {
   Joined with({.time_us = small_bowl(), .faults = {{{Stage::gate, kB}, Fault::launch_error}}});
   for (const Finalist& finalist : with.join({.finalists = 4, .tries = 24}))
@@ -122,6 +139,13 @@ TEST(PickLeaders, TheBestThenTheBestOfOtherLaunchShapes) {
   for (std::size_t i = 1; i < leaders.size(); ++i) EXPECT_LT(leaders[i - 1].second, leaders[i].second);
   for (const std::size_t i : {3u, 4u, 5u})
     EXPECT_EQ(leaders[i].first.config.at("GROUP_SIZE_M"), 1) << "of its shape only the best";
+
+  const StageConfig& fourth = space.configs[board.ranked()[3]];
+  const auto with_known = pick_leaders(space, board, {&fourth, 1});
+  ASSERT_EQ(with_known.size(), 7u);
+  EXPECT_EQ(with_known[3].first, fourth) << "of a shape that is there already, but known";
+  const StageConfig& last = space.configs[board.ranked().back()];
+  EXPECT_EQ(pick_leaders(space, board, {&last, 1}).size(), 6u) << "too far behind";
 }
 
 }  // namespace
