@@ -138,6 +138,18 @@ TEST(MmaFirstConfigs, AreWideWhereSeveralTokensAreSummedUp) {
   EXPECT_EQ(block_n(2, Stage::gate), 64);
 }
 
+TEST(MmaFirstConfigs, OfAShortKAreDeepInStages) {
+  const auto first = [](Problem problem) {
+    problem.M = 1;
+    return mma_engine().first_configs(Stage::final, problem, kH200).front();
+  };
+  EXPECT_EQ(first(kQwen).at("BLOCK_SIZE_K"), 64);
+  EXPECT_EQ(first(kQwen).at("num_stages"), 8);
+  Problem longer = kQwen;
+  longer.N1 = 2048;
+  EXPECT_EQ(first(longer).at("BLOCK_SIZE_K"), 128);
+}
+
 // Of tiles of 64 weight rows at M = 1 the blocks are 360, 192, 896 and 128: with 4 stages 264 run at once, with 3 396,
 // with 6 or more 132.
 TEST(MmaFirstConfigs, HaveAsManyStagesAsLetTheLastRoundOfBlocksBeFull) {
