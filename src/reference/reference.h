@@ -44,7 +44,8 @@ inline constexpr std::uint16_t kPoison = 0xFFFF;
 
 /// Compares `rows` ([reference.tokens.size(), N2], the device's output widened to float) with the reference.
 /// Written so that NaN fails. `first` and `second` are the scans of two runs on the same inputs. Without `must_repeat`
-/// these may differ in bits, as sums in no fixed order do; integer data is then held to the tolerance of other data.
+/// these may differ in bits, as sums in no fixed order do, which also round with each of topk additions: integer data
+/// is then held to the tolerance of other data, and that is wider.
 Verdict judge(const Problem& problem, const DataSpec& data, const ReferenceRows& reference, std::span<const float> rows,
               const OutputScan& first, const OutputScan& second, bool must_repeat = true);
 

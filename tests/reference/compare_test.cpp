@@ -239,6 +239,22 @@ TEST(Judge, SumsInNoFixedOrderMayGiveOtherBitsButNotOtherNumbers) {
   }
 }
 
+// Each of topk additions rounds to 16 bits. 10 of them on an H200 came to 1.28 units of roundoff.
+TEST(Judge, SumsInNoFixedOrderMayRoundWithEachAddition) {
+  const auto judge_off_by = [](std::int64_t topk, double roundoffs, bool must_repeat) {
+    Problem problem = ordinary();
+    problem.E = 16, problem.topk = topk;
+    Case honest(problem);
+    for (std::size_t i = 0; i < honest.rows.size(); ++i)
+      honest.rows[i] = static_cast<float>(honest.reference.values[i] * (1 + (i % 2 ? 1 : -1) * roundoffs * 0x1p-8));
+    return judge(honest.problem, honest.data, honest.reference, honest.rows, kClean, kClean, must_repeat);
+  };
+  EXPECT_TRUE(judge_off_by(10, 1.5, false).passed);
+  EXPECT_FALSE(judge_off_by(10, 1.5, true).passed) << "in a fixed order they are summed up in fp32";
+  EXPECT_FALSE(judge_off_by(1, 1.5, false).passed) << "a single addition rounds once";
+  EXPECT_FALSE(judge_off_by(10, 3, false).passed);
+}
+
 TEST(Judge, NothingCheckedIsNotPassed) {
   Case honest(ordinary());
   honest.rows.pop_back();
