@@ -1,7 +1,6 @@
 #include "export/engine_files.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <map>
 
@@ -11,13 +10,10 @@
 #include "base/error.h"
 #include "export/sidecar.h"
 #include "results/json_field.h"
+#include "results/triton_keys.h"
 
 namespace moetune {
 namespace {
-
-// In the order of the files that the engines come with. They pass on every key, so one more would fail the launch.
-constexpr std::array<std::string_view, 6> kKeys{"BLOCK_SIZE_M", "BLOCK_SIZE_N", "BLOCK_SIZE_K",
-                                                "GROUP_SIZE_M", "num_warps",    "num_stages"};
 
 struct Entry {
   const ReportRow* row = nullptr;
@@ -82,7 +78,8 @@ std::string map_text(const Group& group, bool second) {
   for (const Entry& entry : group.entries) {
     if (!entry.left_out.empty()) continue;
     Json values = Json::object();
-    for (const std::string_view key : kKeys)
+    // The engines pass on every key, so one more would fail the launch.
+    for (const std::string_view key : kTritonKeys)
       values[std::string(key)] = config_of(entry.row->best.config, second).config.at(key);
     map[fmt::format("{}", entry.row->best.problem.M)] = std::move(values);
   }
@@ -129,7 +126,7 @@ std::string reasons(const Group& group) {
 std::string why_not_triton(const StageConfig& config) {
   if (config.engine != "mma")
     return fmt::format("the engine is '{}', and only configs of 'mma' mean the same to Triton", config.engine);
-  for (const std::string_view key : kKeys) {
+  for (const std::string_view key : kTritonKeys) {
     const auto value = config.config.find(key);
     if (!value) return fmt::format("it has no {}", key);
     if (*value < 1) return fmt::format("{} is {}", key, *value);

@@ -1,7 +1,6 @@
 #include "results/warm_start_file.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -11,12 +10,10 @@
 #include "base/files.h"
 #include "results/best_file.h"
 #include "results/json.h"
+#include "results/triton_keys.h"
 
 namespace moetune {
 namespace {
-
-constexpr std::array<std::string_view, 6> kTritonKeys{"BLOCK_SIZE_M", "BLOCK_SIZE_N", "BLOCK_SIZE_K",
-                                                      "GROUP_SIZE_M", "num_warps",    "num_stages"};
 
 /// Those that a stage's config may suit too: the first GEMMs differ in their epilogues only.
 std::vector<Stage> relatives(Stage stage) {

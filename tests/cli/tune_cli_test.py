@@ -171,9 +171,12 @@ class Tune(CliTest):
         process = self.start("tune", *SMALL, "--budget", "120s", "--out", "out", "-q")
         journal = self.folder / "out/journal.jsonl"
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and not (journal.exists() and journal.read_text().count('"trial"') > 5):
-            time.sleep(0.05)
+        seen = [0]
+        while time.monotonic() < deadline and seen[-1] <= 5:
+            seen.append(journal.read_text().count('"kind":"trial"') if journal.exists() else 0)
+            time.sleep(0.002)
         process.kill()
+        self.assertGreater(len(set(seen)), 4, "trials come to the journal several at a time: a kill loses what is held back")
         process.communicate()
         before = len(self.records())  # every line is whole
         self.assertGreater(before, 5)

@@ -56,7 +56,8 @@ TEST(Rank, ALeadHasToBeLargerThanTheMargin) {
 TEST(Rank, ALeadMayDifferFromDrawToDraw) {
   Standing fast = standing(kB, 100, 0.001), slow = standing(kA, 105, 0.001, true);
   fast.round_medians.resize(6), slow.round_medians.resize(6);
-  for (std::size_t round = 0; round < 6; ++round) slow.round_medians[round] *= 1 + 0.03 * (static_cast<double>(round % 3) - 1);
+  for (std::size_t round = 0; round < 6; ++round)
+    slow.round_medians[round] *= 1 + 0.03 * (static_cast<double>(round % 3) - 1);
   EXPECT_EQ(rank({fast, slow}).order.front(), 0u);  // 2, 5 and 8 %, each twice
   fast.round_medians.resize(3), slow.round_medians.resize(3);
   EXPECT_EQ(rank({fast, slow}).order.front(), 1u);  // each once: that may be noise
