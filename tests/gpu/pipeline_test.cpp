@@ -5,84 +5,15 @@
 #include <tuple>
 
 #include "gpu/gpu.h"
+#include "gpu/tested_configs.h"
 #include "kernel/engine.h"
 #include "reference/reference.h"
 
 namespace moetune {
 namespace {
 
-StageConfig mma_config(int m, int n, int k, int group, int warps, int stages) {
-  return {.engine = "mma",
-          .config = {{"BLOCK_SIZE_M", m},
-                     {"BLOCK_SIZE_N", n},
-                     {"BLOCK_SIZE_K", k},
-                     {"GROUP_SIZE_M", group},
-                     {"num_warps", warps},
-                     {"num_stages", stages}}};
-}
-
-struct WgmmaTile {
-  int m, n, k, group, stages, consumers;
-  int cluster = 1, blocks = 1, evict_first = 0, dynamic = 0, fuse_combine = 0, split_k = 1, permute_tokens = 0;
-};
-
-StageConfig wgmma_config(const char* engine, const WgmmaTile& tile) {
-  return {.engine = engine,
-          .config = {{"BLOCK_SIZE_M", tile.m},
-                     {"BLOCK_SIZE_N", tile.n},
-                     {"BLOCK_SIZE_K", tile.k},
-                     {"GROUP_SIZE_M", tile.group},
-                     {"num_stages", tile.stages},
-                     {"num_consumers", tile.consumers},
-                     {"CLUSTER_SIZE_M", tile.cluster},
-                     {"blocks_per_sm", tile.blocks},
-                     {"evict_first", tile.evict_first},
-                     {"dynamic", tile.dynamic},
-                     {"fuse_combine", tile.fuse_combine},
-                     {"permute_tokens", tile.permute_tokens},
-                     {"SPLIT_K", tile.split_k}}};
-}
-
-/// Of each engine that the GPU has. mma: a narrow tile, the smallest pipeline, the widest tile, 64-byte rows, rows
-/// wider than the swizzle's period, and more. wgmma: each number of consumers, clusters, split sums, both fused
-/// combines, tokens in order and gathered, two blocks on a multiprocessor, stages of more than one panel; swapped: one
-/// instruction's least and most tokens, several parts.
 std::vector<StageConfig> configs() {
-  std::vector<StageConfig> all{
-      mma_config(16, 64, 64, 1, 4, 4),    mma_config(64, 64, 32, 8, 4, 2),   mma_config(128, 256, 64, 8, 8, 3),
-      mma_config(32, 32, 128, 4, 4, 3),   mma_config(16, 128, 256, 1, 8, 2), mma_config(256, 128, 32, 2, 8, 3),
-      mma_config(128, 128, 64, 16, 8, 4), mma_config(64, 256, 64, 1, 8, 2),  mma_config(64, 256, 64, 1, 4, 4)};
-  if (gpu()->info().compute_capability != 90) return all;
-  for (const WgmmaTile& tile : {WgmmaTile{128, 256, 64, 8, 4, 2},
-                                {128, 256, 64, 8, 4, 2, 2, 1, 0, 0, 1, 1, 1},
-                                {128, 256, 64, 2, 4, 2, 1, 1, 1, 0, 0, 3, 1},
-                                {64, 128, 64, 1, 4, 1, 1, 2, 0, 1, 1},
-                                {192, 128, 64, 4, 4, 3},
-                                {128, 256, 64, 8, 4, 2, 2, 1, 0, 1, 2, 1, 1},
-                                {64, 64, 64, 1, 2, 1, 2, 1, 0, 1}})
-    all.push_back(wgmma_config("wgmma", tile));
-  for (const WgmmaTile& tile : {WgmmaTile{8, 64, 128, 1, 6, 1, 1, 2, 1, 1, 0, 2},
-                                {16, 256, 64, 1, 4, 1, 1, 1, 0, 0, 1},
-                                {32, 128, 256, 8, 2, 2},
-                                {256, 128, 64, 1, 3, 2, 1, 1, 0, 0, 0, 4},
-                                {48, 128, 64, 1, 4, 1, 1, 2, 0, 1, 2, 2},
-                                {80, 128, 64, 1, 4, 1, 1, 2, 1},
-                                {112, 64, 64, 4, 6, 1, 1, 1, 0, 1},
-                                {160, 256, 64, 8, 4, 2, 2, 1, 0, 1, 2, 1, 1},
-                                {96, 128, 64, 1, 3, 1, 1, 2, 0, 1, 1, 1, 1},
-                                {128, 128, 64, 8, 6, 2, 2, 1, 0, 1, 0, 1, 1},
-                                {128, 128, 64, 8, 6, 2, 2, 1, 0, 1},
-                                {192, 192, 64, 8, 4, 3, 2, 1, 0, 1, 0, 1, 1},
-                                {160, 256, 64, 8, 4, 2, 2, 1, 0, 1, 0, 1, 1}})
-    all.push_back(wgmma_config("wgmma_swap_ab", tile));
-  return all;
-}
-
-/// What only the other GEMM does is left out.
-StageConfig for_stage(Stage stage, StageConfig config) {
-  const char* of_other = stage == Stage::final ? "permute_tokens" : "fuse_combine";
-  if (config.config.find(of_other)) config.config.set(of_other, 0);
-  return config;
+  return tested_configs(gpu()->info().compute_capability == 90);
 }
 
 /// Both GEMMs in one kernel with this tile, where the engine has such a kernel and registers for it.
@@ -358,20 +289,8 @@ TEST(GpuPipeline, EveryRunOfDynamicTilesGivesTheSameBits) {
   const auto workload = gpu()->load(problem, {.seed = 9});
   for (const auto& [engine, block_m, permute_tokens] :
        {std::tuple{"wgmma_swap_ab", 128, 0}, {"wgmma_swap_ab", 160, 0}, {"wgmma_swap_ab", 160, 1}, {"wgmma", 128, 0}}) {
-    const StageConfig config{engine,
-                             {{"BLOCK_SIZE_M", block_m},
-                              {"BLOCK_SIZE_N", 256},
-                              {"BLOCK_SIZE_K", 64},
-                              {"GROUP_SIZE_M", 8},
-                              {"num_stages", 3},
-                              {"num_consumers", 2},
-                              {"CLUSTER_SIZE_M", 1},
-                              {"blocks_per_sm", 1},
-                              {"evict_first", 0},
-                              {"dynamic", 1},
-                              {"fuse_combine", 0},
-                              {"permute_tokens", permute_tokens},
-                              {"SPLIT_K", 1}}};
+    const StageConfig config{
+        engine, with(wgmma_config(block_m, 256, 64, 3, 2), {{"dynamic", 1}, {"permute_tokens", permute_tokens}})};
     auto built = workload->build(pipeline(Impl::merged, config, config));
     ASSERT_TRUE(built) << built.failure().reason;
     const Result<OutputScan> first = built.value()->run();
@@ -387,7 +306,7 @@ TEST(GpuPipeline, EveryRunOfDynamicTilesGivesTheSameBits) {
 TEST(GpuPipeline, AConfigThatDoesNotFitIsAResult) {
   MOETUNE_NEEDS_GPU();
   const auto workload = gpu()->load(kBase, {.seed = 1});
-  const StageConfig wide = mma_config(256, 256, 256, 1, 16, 8);
+  const StageConfig wide{"mma", mma_config(256, 256, 256, 1, 16, 8)};
   const auto built = workload->build(pipeline(Impl::merged, wide, wide));
   ASSERT_FALSE(built);
   EXPECT_EQ(built.failure().outcome, Outcome::invalid);

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "gpu/tested_configs.h"
 #include "jit/nvrtc.h"
 #include "kernel/h200.h"
 #include "kernel/mma.h"
@@ -299,6 +300,18 @@ TEST_F(Compiler, SwappedTilesBetweenTheMultiplesOf32CompileWithoutSpills) {
       kernels.push_back(hopper_kernel(wgmma_swap_ab_engine(),
                                       with(wgmma_config(block_m, 128, 64, 3, 1), {{"blocks_per_sm", 2}}), stage,
                                       problem, false));
+  expect_no_spills(90, sources_of(kernels));
+  expect_registers(kernels);
+}
+
+// A GPU is seldom at hand, and what does not compile is refused there.
+TEST_F(Compiler, WhatTheGpuTestsRunOnHopperCompilesWithoutSpills) {
+  const Problem problem{.M = 33, .K = 256, .N1 = 384, .N2 = 256, .E = 8, .topk = 2};
+  std::vector<HopperKernel> kernels;
+  for (const StageConfig& config : tested_configs(true))
+    for (const Stage stage : {Stage::gate, Stage::final})
+      if (const Engine& engine = find_engine(config.engine); engine.name != mma_engine().name)
+        kernels.push_back(hopper_kernel(engine, for_stage(stage, config).config, stage, problem, false));
   expect_no_spills(90, sources_of(kernels));
   expect_registers(kernels);
 }
