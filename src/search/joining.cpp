@@ -147,12 +147,13 @@ std::vector<std::pair<StageConfig, double>> pick_leaders(const StageSpace& space
   std::vector<LaunchShape> shapes;
   for (const std::size_t candidate : board.ranked()) {
     const double us = board.at(candidate).median_us;
+    if (leaders.size() >= kBest && us > kHopeless * leaders.front().second) break;
     const StageConfig& config = space.configs[candidate];
     const LaunchShape shape = launch_shape(space, config);
     const bool is_new = std::find(shapes.begin(), shapes.end(), shape) == shapes.end();
     const bool is_known = std::find(known.begin(), known.end(), config) != known.end();
     const bool has_room = leaders.size() < kMostLeaders && is_new;
-    if (leaders.size() >= kBest && ((!has_room && !is_known) || us > kHopeless * leaders.front().second)) continue;
+    if (leaders.size() >= kBest && !has_room && !is_known) continue;
     leaders.emplace_back(config, us);
     shapes.push_back(shape);
   }
@@ -162,14 +163,13 @@ std::vector<std::pair<StageConfig, double>> pick_leaders(const StageSpace& space
 std::vector<Finalist> join_leaders(Workbench& bench, Impl impl, const Defaults& defaults, const StageLeaders& leaders,
                                    const JoinLimits& limits) {
   const auto any = [](const std::vector<std::size_t>&) { return true; };
+  const auto all_but_one_lead = [](const std::vector<std::size_t>& ranks) {
+    return std::count(ranks.begin(), ranks.end(), 0u) + 1 >= static_cast<std::ptrdiff_t>(ranks.size());
+  };
   Joining joining(bench, limits);
   if (limits.tries >= kLeastTries && tunable_stages_of(impl).size() > 1) {
-    joining.measure(combine(impl, leaders,
-                            [](const std::vector<std::size_t>& ranks) {
-                              return std::count(ranks.begin(), ranks.end(), 0u) + 1 >=
-                                     static_cast<std::ptrdiff_t>(ranks.size());
-                            }),
-                    std::max(kLeastTries, static_cast<std::size_t>(kFirstTries * static_cast<double>(limits.tries))));
+    const auto first_tries = static_cast<std::size_t>(kFirstTries * static_cast<double>(limits.tries));
+    joining.measure(combine(impl, leaders, all_but_one_lead), std::max(kLeastTries, first_tries));
     const std::vector<PipelineConfig> ranked = joining.ranked();
     if (!ranked.empty()) {
       std::vector<PipelineConfig> regrouped = combine(impl, leaders_in(impl, ranked, leaders), any);
