@@ -16,6 +16,7 @@ struct Ranked {
   std::size_t index = 0;
   double median_us = 0;
   bool ties = false;
+  bool is_within_margin = false;  ///< of the fastest
   std::string label;
 };
 
@@ -55,6 +56,7 @@ Ranking rank(const std::vector<Standing>& standings, double margin, int draws) {
       order.push_back({.index = i,
                        .median_us = geometric_mean(standings[i].round_medians),
                        .ties = false,
+                       .is_within_margin = false,
                        .label = to_label(standings[i].finalist.config)});
   if (order.empty()) return {};
   const std::size_t fastest = std::min_element(order.begin(), order.end(), [](const Ranked& a, const Ranked& b) {
@@ -62,18 +64,20 @@ Ranking rank(const std::vector<Standing>& standings, double margin, int draws) {
                               })->index;
   for (Ranked& each : order) {
     if (each.index == fastest) {
-      each.ties = true;
+      each.ties = each.is_within_margin = true;
       continue;
     }
     const Ratio lead = speedup(standings[fastest].round_medians, standings[each.index].round_medians, draws);
-    each.ties = !(lead.low > 1) || lead.value < 1 + margin;
+    each.is_within_margin = lead.value < 1 + margin;
+    each.ties = !(lead.low > 1) || each.is_within_margin;
   }
   std::sort(order.begin(), order.end(), [&](const Ranked& a, const Ranked& b) {
     if (a.ties != b.ties) return a.ties;
     const bool a_default = standings[a.index].finalist.is_default;
     const bool b_default = standings[b.index].finalist.is_default;
     if (a.ties && a_default != b_default) return a_default;
-    if (!a.ties && a.median_us != b.median_us) return a.median_us < b.median_us;
+    if (a.is_within_margin != b.is_within_margin) return a.is_within_margin;
+    if (!a.is_within_margin && a.median_us != b.median_us) return a.median_us < b.median_us;
     return a.label < b.label;
   });
   Ranking ranking;

@@ -32,9 +32,10 @@ struct Ranking {
 };
 
 /// Those within `margin` (a share) of the fastest, or whose paired interval to it does not exclude that they are as
-/// fast, tie with it; among these the default comes first, then the order of labels decides, so that noise does not.
-/// The others follow by time. So a winner other than the default has beaten it by more than the margin, with an
-/// interval clear of 1.
+/// fast, tie with it. Among these the default comes first, then those within the margin, in the order of their labels,
+/// so that noise does not decide; all others follow by time: where rounds are few and noisy, what is 3 % behind ties
+/// too, and a label is a worse guess than its time. So a winner other than the default has beaten it by more than the
+/// margin, with an interval clear of 1.
 ///
 /// `draws`: round r had draw r mod `draws` of the routing (see speedup()).
 Ranking rank(const std::vector<Standing>& standings, double margin = kTieMargin, int draws = 1);

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <random>
+#include <utility>
 
 #include "search/tuning.h"
 
@@ -32,11 +33,28 @@ TEST(Rank, TheDefaultStaysWithinTheNoise) {
   EXPECT_EQ(rank({standing(kB, 100, 1e-6), standing(kA, 100.4, 1e-6, true)}).order.front(), 1u);
 }
 
-TEST(Rank, OtherTiesGoByLabel) {
-  const Standing b = standing(kB, 100, 0.05), c = standing(kC, 101, 0.05);
-  const bool b_first = to_label(b.finalist.config) < to_label(c.finalist.config);
-  EXPECT_EQ(rank({b, c}).order.front(), b_first ? 0u : 1u);
-  EXPECT_EQ(rank({c, b}).order.front(), b_first ? 1u : 0u);
+/// The same noise for all, with which `us` would tie that has none.
+Standing noisy(const StageConfig& gate, double us) {
+  Standing result{.finalist = {.config = merged(gate, kA)}, .round_medians = {}};
+  for (int round = 0; round < 9; ++round) result.round_medians.push_back(us * (round % 2 == 0 ? 1.1 : 0.9));
+  return result;
+}
+
+TEST(Rank, OtherTiesWithinTheMarginGoByLabel) {
+  for (const double behind : {1.0, 1.004}) {
+    const Standing b = standing(kB, 100, 1e-6), c = standing(kC, 100 * behind, 1e-6);
+    const bool b_first = to_label(b.finalist.config) < to_label(c.finalist.config);
+    EXPECT_EQ(rank({b, c}).order.front(), b_first ? 0u : 1u);
+    EXPECT_EQ(rank({c, b}).order.front(), b_first ? 1u : 0u);
+  }
+}
+
+TEST(Rank, TiesBeyondTheMarginGoByTime) {
+  for (const auto& [fast, slow] : {std::pair{kB, kC}, {kC, kB}}) {
+    const Ranking ranking = rank({standing(slow, 102, 1e-6), noisy(fast, 100)});
+    EXPECT_EQ(ranking.ties, 2u);
+    EXPECT_EQ(ranking.order, (std::vector<std::size_t>{1, 0}));
+  }
 }
 
 TEST(Rank, WhatFailedIsLeftOut) {
