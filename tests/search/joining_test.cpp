@@ -50,7 +50,7 @@ TEST(JoinLeaders, WholePipelinesDecide) {
   const std::vector<Finalist> finalists = with.join({.finalists = 2, .tries = 24});
   ASSERT_EQ(finalists.size(), 3u);
   EXPECT_EQ(finalists[1].config, merged(kC, kB)) << "neither stage's leader: only the second batch has it";
-  EXPECT_EQ(with.events.trials.size(), 6u) << "each of the combinations once";
+  EXPECT_EQ(with.events.trials.size(), 5u) << "each of the combinations once, but for the default";
   for (const Trial& trial : with.events.trials) {
     EXPECT_EQ(trial.phase, Trial::Phase::screen);
     EXPECT_FALSE(trial.stage);
@@ -83,6 +83,21 @@ TEST(JoinLeaders, FewTriesAreEnoughForTheBestWithEachOther) {
   ASSERT_EQ(finalists.size(), 2u);
   EXPECT_EQ(finalists[1].config, merged(kC, kB));
   EXPECT_EQ(with.events.trials.size(), 9u);
+}
+
+// However far its gate is behind by itself: with four leaders of each stage that the leaders go with, few tries are
+// left.
+TEST(JoinLeaders, TheDefaultsStagesAreTriedWithTheBestOthersFirst) {
+  const StageConfig kD = fake_config(128, 32, 4), kE = fake_config(16, 32, 2);
+  FakeSpec spec{.time_us = small_bowl()};
+  spec.overlap_us = [&](const PipelineConfig& config) { return config == merged(kA, kC) ? 150.0 : 0.0; };
+  Joined with(spec);
+  const StageLeaders leaders{{Stage::gate, {{kB, 10}, {kC, 10.1}, {kD, 10.2}, {kE, 10.3}, {kA, 11.4}}},
+                             {Stage::final, {{kB, 20}, {kC, 20.1}, {kD, 20.2}, {kA, 20.3}}}};
+  const std::vector<Finalist> finalists = with.join({.finalists = 1, .tries = 8}, leaders);
+  ASSERT_EQ(finalists.size(), 2u);
+  EXPECT_EQ(finalists[1].config, merged(kA, kC));
+  EXPECT_EQ(with.events.trials.size(), 8u);
 }
 
 TEST(JoinLeaders, WhatFailsTogetherIsNoFinalist) {
