@@ -37,11 +37,7 @@ std::string last_words(std::string_view text) {
 AlternateRuns::AlternateRuns(Contender base, Contender head, Log log)
     : base_(std::move(base)), head_(std::move(head)), log_(std::move(log)) {}
 
-bool AlternateRuns::interrupted() const {
-  return InterruptGuard::interrupted();
-}
-
-int AlternateRuns::run(const Contender& contender, const std::function<bool(const Problem&)>& is_wanted) {
+int AlternateRuns::run(const Contender& contender, const IsWanted& is_wanted) {
   std::vector<std::string> command{contender.binary.string(), "bench"};
   for (const RunItem& item : contender.items)
     if (is_wanted(item.problem)) command.insert(command.end(), item.arguments.begin(), item.arguments.end());
@@ -50,7 +46,7 @@ int AlternateRuns::run(const Contender& contender, const std::function<bool(cons
 
   const std::uintmax_t before = size_of(contender.journal);
   const Ended ended = run_process(command);
-  if (interrupted()) return kInterruptedExitCode;
+  if (InterruptGuard::interrupted()) return kInterruptedExitCode;
   if (ended.signal == 0 && size_of(contender.journal) > before)
     return ended.exit_code;  // a row that failed is on record
   const std::string how =
@@ -61,12 +57,12 @@ int AlternateRuns::run(const Contender& contender, const std::function<bool(cons
               no_device ? ExitCode::no_device : ExitCode::usage);
 }
 
-void AlternateRuns::add_pairs(int pairs, const std::function<bool(const Problem&)>& is_wanted) {
-  for (const int end = pairs_ + pairs; pairs_ < end && !interrupted(); ++pairs_) {
+void AlternateRuns::add_pairs(int pairs, const IsWanted& is_wanted) {
+  for (const int end = pairs_ + pairs; pairs_ < end && !InterruptGuard::interrupted(); ++pairs_) {
     log_(fmt::format("pair {} of {}", pairs_ + 1, end));
     const bool base_first = pairs_ % 2 == 0;
     const int first = run(base_first ? base_ : head_, is_wanted);
-    if (interrupted()) return;
+    if (InterruptGuard::interrupted()) return;
     const int second = run(base_first ? head_ : base_, is_wanted);
     constexpr int kWrong = static_cast<int>(ExitCode::wrong_result);
     if (first == kWrong || second == kWrong) {

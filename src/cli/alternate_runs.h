@@ -2,12 +2,10 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "problem/problem.h"
+#include "cli/paired_runs.h"
 
 namespace moetune {
 
@@ -26,27 +24,20 @@ struct Contender {
   std::filesystem::path journal;     ///< that the runs append to
 };
 
-class AlternateRuns {
+class AlternateRuns final : public PairedRuns {
  public:
-  using Log = std::function<void(std::string_view line)>;
-
   AlternateRuns(Contender base, Contender head, Log log);
 
-  /// Measures the problems that `is_wanted` in `pairs` more pairs of runs, in the order base head, head base, base
-  /// head, so that drift falls on both alike. Ends after a pair in which a run gave wrong results, and where the user
-  /// interrupts. Throws Error where a run measured nothing, with what it said.
-  void add_pairs(int pairs, const std::function<bool(const Problem&)>& is_wanted);
-
-  int pairs() const { return pairs_; }
-  bool interrupted() const;
+  /// In the order base head, head base, base head, so that drift falls on both alike. Throws Error where a run measured
+  /// nothing, with what it said.
+  void add_pairs(int pairs, const IsWanted& is_wanted) override;
 
  private:
   /// The exit code of the process.
-  int run(const Contender& contender, const std::function<bool(const Problem&)>& is_wanted);
+  int run(const Contender& contender, const IsWanted& is_wanted);
 
   Contender base_, head_;
   Log log_;
-  int pairs_ = 0;
 };
 
 }  // namespace moetune

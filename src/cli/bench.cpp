@@ -124,23 +124,10 @@ void record(JournalWriter& journal, const Timed& timed, const Ceilings& ceilings
     return;
   }
   if (timed.rounds_us.empty()) return;
-  const Work work = pipeline_work(job.problem, timed.load);
   Summary time = summarise_benchmark(timed.rounds_us, draws_of(job.problem, job.timing));
   timed.clock.complete(time);
-  Best best{.problem = job.problem,
-            .config = timed.config,
-            .data = job.data,
-            .timing = job.timing,
-            .experts_hit = timed.load.experts_hit,
-            .local_slots = job.problem.ep_ranks > 1 ? timed.load.slots : 0,
-            .local_tokens = job.problem.ep_ranks > 1 ? timed.load.tokens : 0,
-            .time = time,
-            .stage_times = {},
-            .verdict = timed.verdict.value(),
-            .roofline_us = roofline_us(work, ceilings),
-            .ceiling = merged_ceiling(job.problem, timed.load, ceilings),
-            .work = work,
-            .versus_three_kernel = {}};
+  Best best =
+      describe_best(job.problem, timed.config, job.data, job.timing, timed.load, ceilings, time, timed.verdict.value());
   for (const auto& [stage, rounds_us] : timed.stage_rounds_us)
     best.stage_times[stage] = summarise_benchmark(rounds_us, draws_of(job.problem, job.timing));
   journal.add(best);

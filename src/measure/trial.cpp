@@ -20,4 +20,27 @@ Trial::Phase parse_phase(std::string_view name) {
   throw Error("unknown phase '" + std::string(name) + "': phases are screen and final");
 }
 
+Best describe_best(const Problem& problem, const PipelineConfig& config, const DataSpec& data,
+                   const TimingOptions& timing, const Load& load, const Ceilings& ceilings, const Summary& time,
+                   const Verdict& verdict) {
+  const Work work = pipeline_work(problem, load);
+  return {.problem = problem,
+          .config = config,
+          .data = data,
+          .timing = timing,
+          .experts_hit = load.experts_hit,
+          .local_slots = problem.ep_ranks > 1 ? load.slots : 0,
+          .local_tokens = problem.ep_ranks > 1 ? load.tokens : 0,
+          .time = time,
+          .burst = {},
+          .stage_times = {},
+          .verdict = verdict,
+          .roofline_us = roofline_us(work, ceilings),
+          .ceiling = merged_ceiling(problem, load, ceilings),
+          .work = work,
+          .versus_three_kernel = {},
+          .choice = {},
+          .bucket_transfer = {}};
+}
+
 }  // namespace moetune

@@ -264,27 +264,11 @@ class Finals {
   }
 
   Best describe(const Entry& winner, const std::vector<const Entry*>& winners) {
-    const Problem& problem = bench_.problem();
     const Impl impl = winner.finalist.config.impl;
-    const Load load = bench_.load();
-    const Work work = pipeline_work(problem, load);
-    Best best{.problem = problem,
-              .config = winner.finalist.config,
-              .data = bench_.data(),
-              .timing = bench_.options().timing,
-              .experts_hit = load.experts_hit,
-              .local_slots = problem.ep_ranks > 1 ? load.slots : 0,
-              .local_tokens = problem.ep_ranks > 1 ? load.tokens : 0,
-              .time = winner.measured->time,
-              .burst = {},
-              .stage_times = {},
-              .verdict = winner.attempt.trial.verdict.value(),
-              .roofline_us = roofline_us(work, bench_.options().ceilings),
-              .ceiling = merged_ceiling(problem, load, bench_.options().ceilings),
-              .work = work,
-              .versus_three_kernel = {},
-              .choice = choices_.at(impl),
-              .bucket_transfer = {}};
+    Best best =
+        describe_best(bench_.problem(), winner.finalist.config, bench_.data(), bench_.options().timing, bench_.load(),
+                      bench_.options().ceilings, winner.measured->time, winner.attempt.trial.verdict.value());
+    best.choice = choices_.at(impl);
     if (impl != Impl::three_kernel)
       for (const Entry* other : winners)
         if (other->finalist.config.impl == Impl::three_kernel)

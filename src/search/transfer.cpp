@@ -5,7 +5,7 @@
 
 #include <fmt/core.h>
 
-#include "search/workbench.h"
+#include "search/common_rounds.h"
 
 namespace moetune {
 namespace {
@@ -29,17 +29,6 @@ bool is_within_reach(std::int64_t a, std::int64_t b) {
   return std::max(a, b) <= kTransferReach * std::min(a, b);
 }
 
-/// A config at the problem: how it did, or why it did not.
-struct Tried {
-  std::vector<double> round_medians;
-  std::string failure;
-};
-using TriedConfigs = std::map<PipelineConfig, Tried>;
-
-std::string why_failed(const Trial& failed) {
-  return fmt::format("{}: {}", to_string(failed.outcome), failed.reason);
-}
-
 /// In the order of the winners, each config once.
 std::vector<PipelineConfig> distinct_configs(std::span<const Winner> winners) {
   std::vector<PipelineConfig> configs;
@@ -48,55 +37,21 @@ std::vector<PipelineConfig> distinct_configs(std::span<const Winner> winners) {
   return configs;
 }
 
-/// Tries all configs on the inputs of the bench, in common rounds. Nothing where that was interrupted.
-std::optional<TriedConfigs> measure_all(Workbench& bench, const std::vector<PipelineConfig>& configs) {
-  bench.prepare(configs);
-  bench.progress(kPhase, configs.size(), std::nullopt, "");
-  TriedConfigs tried;
-  std::vector<Attempt> attempts;
-  for (const PipelineConfig& config : configs) {
-    if (bench.should_stop()) return std::nullopt;
-    if (const Trial* known = bench.recall(config, Trial::Phase::final, std::nullopt);
-        known && known->outcome != Outcome::ok) {
-      bench.adopt(*known);
-      tried[config].failure = why_failed(*known);
-      continue;
-    }
-    Attempt attempt = bench.attempt(config, Trial::Phase::final, std::nullopt);
-    if (attempt.is_verified()) {
-      attempts.push_back(std::move(attempt));
-    } else {
-      bench.report(attempt);
-      tried[config].failure = why_failed(attempt.trial);
-    }
-  }
-  if (attempts.empty()) return tried;
-  std::vector<Candidate> candidates;
-  for (const Attempt& attempt : attempts) candidates.push_back({.pipeline = *attempt.verified});
-  const std::vector<Result<Measurement>> measured =
-      bench.sample(candidates, kTransferRounds, finals(bench.settle_seconds()));
-  if (bench.should_stop()) return std::nullopt;
-  for (std::size_t i = 0; i < attempts.size(); ++i) {
-    bench.report(attempts[i], measured[i]);
-    Tried& one = tried[attempts[i].trial.config];
-    if (measured[i])
-      one.round_medians = measured[i].value().round_medians(bench.draws());
-    else
-      one.failure = why_failed(attempts[i].trial);
-  }
-  bench.progress(kPhase, 0, std::nullopt, "");
-  return tried;
+std::string why_failed(const Failure& failure) {
+  return fmt::format("{}: {}", to_string(failure.outcome), failure.reason);
 }
 
 /// What is lost with `other` in place of `own`; of so many draws of the routing.
 Transfer compare_with_own(const Winner& winner, std::int64_t M, const Tried& own, const Tried& other, int draws) {
   Transfer transfer{.impl = winner.config.impl, .tuned_M = winner.M, .M = M};
-  if (!own.failure.empty()) {
-    transfer.reason = fmt::format("nothing to compare with: the best config of M={} itself: {}", M, own.failure);
-  } else if (!other.failure.empty()) {
-    transfer.reason = other.failure;
+  if (!own.measured) {
+    transfer.reason = fmt::format("nothing to compare with: the best config of M={} itself: {}", M,
+                                  why_failed(own.measured.failure()));
+  } else if (!other.measured) {
+    transfer.reason = why_failed(other.measured.failure());
   } else {
-    const Ratio slower = speedup(own.round_medians, other.round_medians, draws);
+    const Ratio slower =
+        speedup(own.measured.value().round_medians(draws), other.measured.value().round_medians(draws), draws);
     transfer.regret = {.value = slower.value - 1, .low = slower.low - 1, .high = slower.high - 1};
   }
   return transfer;
@@ -154,14 +109,15 @@ std::vector<Transfer> measure_transfers(Device& device, const Problem& problem, 
     }
   }
 
-  TriedConfigs tried;
+  std::map<PipelineConfig, Tried> tried;
   if (!configs.empty()) {
     TuneOptions fresh = options;
     ++fresh.seed;  // as for the times that are reported, of which the search has seen nothing
     Workbench bench(device, problem, impls, fresh, events, options.clock());
-    std::optional<TriedConfigs> measured = measure_all(bench, configs);
-    if (!measured) return {};
-    tried = std::move(*measured);
+    std::optional<std::vector<Tried>> all =
+        try_in_common_rounds(bench, configs, kTransferRounds, finals(bench.settle_seconds()), kPhase);
+    if (!all) return {};
+    for (std::size_t i = 0; i < configs.size(); ++i) tried.emplace(configs[i], std::move((*all)[i]));
   }
 
   std::vector<Transfer> transfers;

@@ -214,6 +214,11 @@ class Compare(CliTest):
         self.fails("compare", "--run", BINARY, BINARY, says="what are the binaries to measure")
         self.fails("compare", "--run", BINARY, head, "--model", "qwen3-30b-a3b", "--M", "1", says="one side is a program")
         self.fails("compare", "--run", base, head, "--pairs", "0", says="--pairs 0")
+        self.fails("compare", "--by-turns", base, head, says="--run")
+        self.fails("compare", "--run", "--by-turns", BINARY, BINARY, says="--by-turns is for two configs")
+        self.fails("compare", "--run", "--by-turns", base, head, "--benchmark_min_time=1", says="--benchmark_min_time")
+        self.fails("compare", "--run", "--by-turns", base, head, "--device", "cpu", "--impl", "merged_single",
+                   says=["base.jsonl", "merged_single"])
 
 
 class CompareRun(CliTest):
@@ -235,6 +240,36 @@ class CompareRun(CliTest):
         again, _ = self.run_tool("compare", "kept/base.jsonl", "kept/head.jsonl", code=1)
         self.assertEqual(again, stdout)
         self.fails("compare", "--run", "good.jsonl", "slow.jsonl", "--out", "kept", says="earlier comparison")
+
+    def test_by_turns_in_one_process(self):
+        both = [("base.jsonl", GOOD, GOOD), ("head.jsonl", SLOW, GOOD)]
+        for name, first, second in both:
+            self.run_tool("bench", *PROBLEM, *configs(first), "--journal", name, "-q", "--benchmark_min_time=0.001")
+            self.run_tool("bench", *PROBLEM[:1], PROBLEM[1].replace("M=64", "M=16"), *PROBLEM[2:], *configs(second),
+                          "--journal", name, "-q", "--benchmark_min_time=0.001")
+        stdout, _ = self.run_tool("compare", "--run", "--by-turns", "base.jsonl", "head.jsonl", "--pairs", "5",
+                                  "--max-pairs", "5", "--device", "cpu", "-q", "--json", "gate.json", "--out", "kept",
+                                  code=1)
+        rows = {row["problem"]["M"]: row for row in self.documents("gate.json")[0]["rows"]}
+        self.assertEqual(rows[64]["verdict"], "SLOWER")
+        self.assertGreater(rows[64]["ratio"]["value"], 2)
+        self.assertNotEqual(rows[16]["verdict"], "SLOWER")
+        for row in rows.values():  # each round is a run of both sides
+            self.assertGreaterEqual(len(row["runs"]), 5)
+        runs = [json.loads(line)["run"] for line in (self.folder / "kept/base.jsonl").read_text().splitlines()]
+        self.assertGreaterEqual(len(set(runs)), 5)
+        again, _ = self.run_tool("compare", "kept/base.jsonl", "kept/head.jsonl", code=1)
+        self.assertEqual(again, stdout)
+        self.fails("compare", "--run", "--by-turns", "base.jsonl", "head.jsonl", "--device", "cpu", "--out", "kept",
+                   says="earlier comparison")
+
+    def test_by_turns_a_config_that_fails_is_named(self):
+        self.run_tool("bench", *PROBLEM, *configs(GOOD), "--journal", "good.jsonl", "-q", "--benchmark_min_time=0.001")
+        text = (self.folder / "good.jsonl").read_text()
+        (self.folder / "bad.jsonl").write_text(text.replace('"BLOCK_SIZE_M":256', '"BLOCK_SIZE_M":0'))
+        stdout, _ = self.run_tool("compare", "--run", "--by-turns", "good.jsonl", "bad.jsonl", "--pairs", "5", "--device",
+                                  "cpu", "-q", code=5)
+        self.assertIn("is not between 1 and 1024", stdout)
 
     def program(self, name, *lines):
         path = self.folder / name
