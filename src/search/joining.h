@@ -30,7 +30,7 @@ struct JoinLimits {
 };
 
 /// The defaults that are not far behind (the first is *the* default), then the most promising pipelines of the stages'
-/// leaders; none twice. The default's stages are tried with the best of each other, then the leaders of each stage with
+/// leaders; none twice. The default's stages are tried with the best of the others, then the leaders of each stage with
 /// the best of the others, then the best of all these with each other, then the rest, screened in common rounds as
 /// whole pipelines; those that no try is left for follow by the sum of their stages' times. Every try is a trial.
 std::vector<Finalist> join_leaders(Workbench& bench, Impl impl, const Defaults& defaults, const StageLeaders& leaders,
