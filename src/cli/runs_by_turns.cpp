@@ -18,12 +18,12 @@ struct StoppedByUser final : TuneEvents {
   bool should_stop() override { return InterruptGuard::interrupted(); }
 };
 
-/// Of one visit.
-Summary summarise_visit(const std::vector<double>& samples_us, const Summary& whole) {
-  Summary summary = summarise(samples_us);
-  summary.stopped_by = whole.stopped_by;
-  summary.sm_clock_mhz = whole.sm_clock_mhz;
-  summary.slowed_by = whole.slowed_by;
+/// Of run `run`: a round of each draw of the routing, of which some take longer than others.
+Summary summarise_run(const Measurement& measured, std::size_t run, std::size_t draws) {
+  Summary summary = summarise_draws(std::span(measured.rounds_us).subspan(run * draws, draws), static_cast<int>(draws));
+  summary.stopped_by = measured.time.stopped_by;
+  summary.sm_clock_mhz = measured.time.sm_clock_mhz;
+  summary.slowed_by = measured.time.slowed_by;
   return summary;
 }
 
@@ -35,7 +35,8 @@ struct RunsByTurns::Entry {
   const Problem* problem;
   PipelineConfig config;
   Tried tried;
-  std::size_t rounds;  ///< that all configs of the problem have which work
+  std::size_t draws;  ///< of the routing
+  std::size_t runs;   ///< that all configs of the problem have which work
   DataSpec data;
   Load load;
 };
@@ -73,19 +74,22 @@ bool RunsByTurns::measure(const Problem& problem, int pairs, std::vector<Entry>&
 
   StoppedByUser events;
   Workbench bench(device_, problem, impls, options_, events, options_.clock());
-  SamplingRule rule = options_.timing.load == LoadState::replays ? replays(pairs) : reporting(device_.settle_seconds());
-  rule.least_rounds = pairs;  // a pair that one of them lacks is none
-  auto tried = try_in_common_rounds(bench, to_try, pairs, rule, "by turns");
+  const int rounds = pairs * bench.draws();
+  SamplingRule rule = options_.timing.load == LoadState::replays ? replays(rounds) : finals(device_.settle_seconds());
+  rule.least_rounds = rounds;  // a pair that one of them lacks is none
+  auto tried = try_in_common_rounds(bench, to_try, rounds, rule, "by turns");
   if (!tried) return false;
-  std::size_t rounds = std::numeric_limits<std::size_t>::max();
+  const auto draws = static_cast<std::size_t>(bench.draws());
+  std::size_t runs = std::numeric_limits<std::size_t>::max();
   for (const Tried& each : *tried)
-    if (each.measured) rounds = std::min(rounds, each.measured.value().rounds_us.size());
+    if (each.measured) runs = std::min(runs, each.measured.value().rounds_us.size() / draws);
   for (std::size_t i = 0; i < configs.size(); ++i)
     entries.push_back({.side = configs[i].first,
                        .problem = &problem,
                        .config = std::move(configs[i].second),
                        .tried = std::move((*tried)[i]),
-                       .rounds = rounds,
+                       .draws = draws,
+                       .runs = runs,
                        .data = bench.data(),
                        .load = bench.load()});
   return true;
@@ -95,7 +99,7 @@ void RunsByTurns::write(std::span<const Entry> entries, const ConfigSide& side) 
   const Environment environment = describe_environment(device_.info(), options_.ceilings, command_);
   std::size_t runs = 1;  // where nothing worked there is one that says why
   for (const Entry& entry : entries)
-    if (entry.tried.measured) runs = std::max(runs, entry.rounds);
+    if (entry.tried.measured) runs = std::max(runs, entry.runs);
   for (std::size_t run = 0; run < runs; ++run) {
     JournalWriter journal(side.journal, environment);
     for (const Entry& entry : entries) {
@@ -115,9 +119,9 @@ void RunsByTurns::write(std::span<const Entry> entries, const ConfigSide& side) 
         continue;
       }
       const Measurement& measured = entry.tried.measured.value();
-      if (run < entry.rounds)
+      if (run < entry.runs)
         journal.add(describe_best(*entry.problem, entry.config, entry.data, options_.timing, entry.load,
-                                  options_.ceilings, summarise_visit(measured.rounds_us[run], measured.time),
+                                  options_.ceilings, summarise_run(measured, run, entry.draws),
                                   entry.tried.verdict.value()));
     }
   }
@@ -127,7 +131,7 @@ void RunsByTurns::add_pairs(int pairs, const IsWanted& is_wanted) {
   const std::vector<Problem> wanted = problems(is_wanted);
   std::vector<Entry> entries;
   for (const Problem& problem : wanted) {
-    log_(fmt::format("{}: {} rounds", to_line(problem), pairs));
+    log_(fmt::format("{}: {} pairs", to_line(problem), pairs));
     if (!measure(problem, pairs, entries)) break;
   }
   if (InterruptGuard::interrupted()) return;

@@ -20,7 +20,8 @@ struct ConfigSide {
 };
 
 /// All configs of a problem, those of both sides, are built, verified and then sampled by turns on the same inputs, at
-/// the clocks of one power state: round r of both sides is the r-th pair. A config that both sides have is built twice.
+/// the clocks that all of them together draw. The r-th rounds of each draw of the routing are the r-th run, of both
+/// sides. A config that both sides have is built twice.
 class RunsByTurns final : public PairedRuns {
  public:
   /// `options` say how is measured; `command` is what the journals' headers say.
