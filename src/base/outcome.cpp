@@ -33,4 +33,8 @@ Outcome parse_outcome(std::string_view name) {
   throw Error("unknown outcome '" + std::string(name) + "'");
 }
 
+std::string to_string(const Failure& failure) {
+  return std::string(to_string(failure.outcome)) + ": " + failure.reason;
+}
+
 }  // namespace moetune

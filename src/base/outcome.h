@@ -32,6 +32,9 @@ struct Failure {
   bool operator==(const Failure&) const = default;
 };
 
+/// "compile_error: too many registers"
+std::string to_string(const Failure& failure);
+
 /// A value, or why there is none.
 template <class T>
 class Result {

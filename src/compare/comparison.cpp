@@ -86,10 +86,6 @@ const Failure* worst_failure(const SideRow& row) {
   return worst;
 }
 
-std::string describe(const Failure& failure) {
-  return fmt::format("{}: {}", to_string(failure.outcome), failure.reason);
-}
-
 ComparedRow start_row(const SideRow& row) {
   ComparedRow compared{.name = benchmark_name(row.problem, row.impl),
                        .problem = row.problem,
@@ -122,7 +118,8 @@ std::optional<ComparedRow> head_failed(const SideRow& head) {
   if (failure == nullptr) return std::nullopt;
   const bool wrong = failure->outcome == Outcome::incorrect;
   if (!wrong && latest_good(head) != nullptr && head.runs.back().is_good()) return std::nullopt;
-  return only_on_one_side(head, wrong ? Finding::wrong : Finding::missing, fmt::format("head: {}", describe(*failure)));
+  return only_on_one_side(head, wrong ? Finding::wrong : Finding::missing,
+                          fmt::format("head: {}", to_string(*failure)));
 }
 
 ComparedRow on_both_sides(const SideRow& base, const SideRow& head, const CompareOptions& options) {
@@ -254,7 +251,7 @@ GateResult compare_sides(const Side& base, const Side& head, const CompareOption
       result.rows.push_back(std::move(*failed));
     else if (latest_good(*base_row) == nullptr)
       result.rows.push_back(
-          only_on_one_side(*head_row, Finding::added, fmt::format("base: {}", describe(*worst_failure(*base_row)))));
+          only_on_one_side(*head_row, Finding::added, fmt::format("base: {}", to_string(*worst_failure(*base_row)))));
     else
       result.rows.push_back(on_both_sides(*base_row, *head_row, options));
   }

@@ -70,8 +70,7 @@ Report make_report(std::span<const Journal> journals, std::span<const BestFile> 
                                        .config = trial.config.stages.at(*trial.stage),
                                        .run = first + run,
                                        .median_us = trial.time->median_us});
-      if (trial.outcome != Outcome::ok)
-        ++report.failure_reasons[fmt::format("{}: {}", to_string(trial.outcome), trial.reason)];
+      if (trial.outcome != Outcome::ok) ++report.failure_reasons[to_string(Failure{trial.outcome, trial.reason})];
     }
     for (const auto& [best, run, line] : journal.bests) add(report, best, first + run);
   }

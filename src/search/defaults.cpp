@@ -75,7 +75,7 @@ Defaults find_defaults(Workbench& bench, Impl impl, const StageSpaces& spaces) {
           defaults.working.push_back({.engine = engine, .config = config, .median_us = known->time.value().median_us});
           break;
         }
-        ++defaults.failures[fmt::format("{}: {}", to_string(known->outcome), known->reason)];
+        ++defaults.failures[to_string(Failure{known->outcome, known->reason})];
         continue;
       }
       bench.prepare({&config, 1});
@@ -92,7 +92,7 @@ Defaults find_defaults(Workbench& bench, Impl impl, const StageSpaces& spaces) {
       } else {
         bench.report(attempt);
       }
-      ++defaults.failures[fmt::format("{}: {}", to_string(attempt.trial.outcome), attempt.trial.reason)];
+      ++defaults.failures[to_string(Failure{attempt.trial.outcome, attempt.trial.reason})];
     }
   }
   return defaults;

@@ -1,7 +1,5 @@
 #include "search/finals.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <numeric>
 
@@ -77,7 +75,7 @@ class Finals {
   }
 
   void count_failure(const Trial& trial) {
-    ++result_.failures[trial.config.impl][fmt::format("{}: {}", to_string(trial.outcome), trial.reason)];
+    ++result_.failures[trial.config.impl][to_string(Failure{trial.outcome, trial.reason})];
   }
 
   /// Whether it failed on this data before: then that stands. Times do not: ranking needs those of all, round by round.

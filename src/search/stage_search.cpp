@@ -1,7 +1,5 @@
 #include "search/stage_search.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <set>
 
@@ -240,7 +238,7 @@ class StageSearch final : public Measurer {
                        .rung = proposal.rung,
                        .outcome = trial.outcome,
                        .median_us = trial.time ? trial.time->median_us : 0});
-    if (trial.outcome != Outcome::ok) ++result_.failures[fmt::format("{}: {}", to_string(trial.outcome), trial.reason)];
+    if (trial.outcome != Outcome::ok) ++result_.failures[to_string(Failure{trial.outcome, trial.reason})];
 
     const std::vector<std::size_t> ranked = result_.board.ranked();
     const std::size_t left = std::min(meter_.allowance(1).left, space_.configs.size());

@@ -37,18 +37,14 @@ std::vector<PipelineConfig> distinct_configs(std::span<const Winner> winners) {
   return configs;
 }
 
-std::string why_failed(const Failure& failure) {
-  return fmt::format("{}: {}", to_string(failure.outcome), failure.reason);
-}
-
 /// What is lost with `other` in place of `own`; of so many draws of the routing.
 Transfer compare_with_own(const Winner& winner, std::int64_t M, const Tried& own, const Tried& other, int draws) {
   Transfer transfer{.impl = winner.config.impl, .tuned_M = winner.M, .M = M};
   if (!own.measured) {
     transfer.reason = fmt::format("nothing to compare with: the best config of M={} itself: {}", M,
-                                  why_failed(own.measured.failure()));
+                                  to_string(own.measured.failure()));
   } else if (!other.measured) {
-    transfer.reason = why_failed(other.measured.failure());
+    transfer.reason = to_string(other.measured.failure());
   } else {
     const Ratio slower =
         speedup(own.measured.value().round_medians(draws), other.measured.value().round_medians(draws), draws);
