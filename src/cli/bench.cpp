@@ -109,20 +109,9 @@ Summary summarise_benchmark(std::span<const std::vector<double>> rounds_us, int 
 /// As a record of what was timed, or of why nothing was. Nothing for a job that --benchmark_filter left out.
 void record(JournalWriter& journal, const Timed& timed, const Ceilings& ceilings) {
   const BenchOptions::Job& job = timed.job;
-  if (timed.failure) {
-    journal.add(Trial{.problem = job.problem,
-                      .phase = Trial::Phase::final,
-                      .stage = {},
-                      .config = timed.config,
-                      .data = job.data,
-                      .timing = job.timing,
-                      .outcome = timed.failure->outcome,
-                      .reason = timed.failure->reason,
-                      .verdict = timed.verdict,
-                      .time = {},
-                      .wall_s = 0});
-    return;
-  }
+  if (timed.failure)
+    return journal.add(
+        describe_failure(job.problem, timed.config, job.data, job.timing, *timed.failure, timed.verdict));
   if (timed.rounds_us.empty()) return;
   Summary time = summarise_benchmark(timed.rounds_us, draws_of(job.problem, job.timing));
   timed.clock.complete(time);
@@ -181,8 +170,7 @@ void Runner::run(benchmark::State& state, Timed& timed, std::optional<Stage> sta
   };
   const auto skip_failure = [&](const Failure& failure) {
     timed.failure = failure;
-    skip(fmt::format("{}: {}", to_string(failure.outcome), failure.reason),
-         failure.outcome == Outcome::incorrect ? ExitCode::wrong_result : ExitCode::usage);
+    skip(to_string(failure), failure.outcome == Outcome::incorrect ? ExitCode::wrong_result : ExitCode::usage);
   };
   try {
     const Verification ready = make_ready(job, timed.config);

@@ -167,7 +167,7 @@ void CompareCommand::add_options(CLI::App& app) {
   app.add_flag("--run", run_, "Measure both sides here and now, in processes that alternate")->group("Running");
   app.add_flag("--by-turns", by_turns_,
                "Two configs: measure both in this process, on the same inputs by turns, instead of in processes that "
-               "alternate. Takes a fifth of the time, and at a power limit the clocks are those of both")
+               "alternate: quicker, and at a power limit the clocks are those of both")
       ->group("Running");
   app.add_option("--pairs", pairs_, "Pairs of runs")->group("Running")->type_name("N")->capture_default_str();
   app.add_option("--max-pairs", max_pairs_, "Go on, 4 at a time, up to this many while a row is INCONCLUSIVE")

@@ -29,16 +29,16 @@ Summary summarise_run(const Measurement& measured, std::size_t run, std::size_t 
 
 }  // namespace
 
-/// A config of one side, and what came of it.
-struct RunsByTurns::Entry {
-  const ConfigSide* side;
+/// A problem, and what came of the configs that the sides have for it.
+struct RunsByTurns::Measured {
   const Problem* problem;
-  PipelineConfig config;
-  Tried tried;
-  std::size_t draws;  ///< of the routing
-  std::size_t runs;   ///< that all configs of the problem have which work
   DataSpec data;
   Load load;
+  std::size_t draws;                     ///< of the routing
+  std::size_t runs;                      ///< that all configs have which work
+  std::vector<const ConfigSide*> sides;  ///< whose the config is
+  std::vector<PipelineConfig> configs;
+  std::vector<Tried> tried;
 };
 
 RunsByTurns::RunsByTurns(ConfigSide base, ConfigSide head, Device& device, TuneOptions options,
@@ -60,82 +60,71 @@ std::vector<Problem> RunsByTurns::problems(const IsWanted& is_wanted) const {
   return all;
 }
 
-bool RunsByTurns::measure(const Problem& problem, int pairs, std::vector<Entry>& entries) {
+std::optional<RunsByTurns::Measured> RunsByTurns::measure(const Problem& problem, int pairs) {
   std::vector<Impl> impls;
-  std::vector<std::pair<const ConfigSide*, PipelineConfig>> configs;
+  std::vector<const ConfigSide*> sides;
+  std::vector<PipelineConfig> configs;
   for (const ConfigSide* side : {&base_, &head_})
     for (const Best& row : side->rows) {
       if (without_label(row.problem) != without_label(problem)) continue;
-      configs.emplace_back(side, row.config);
+      sides.push_back(side);
+      configs.push_back(row.config);
       if (std::find(impls.begin(), impls.end(), row.config.impl) == impls.end()) impls.push_back(row.config.impl);
     }
-  std::vector<PipelineConfig> to_try;
-  for (const auto& [side, config] : configs) to_try.push_back(config);
 
   StoppedByUser events;
   Workbench bench(device_, problem, impls, options_, events, options_.clock());
   const int rounds = pairs * bench.draws();
   SamplingRule rule = options_.timing.load == LoadState::replays ? replays(rounds) : finals(device_.settle_seconds());
   rule.least_rounds = rounds;  // a pair that one of them lacks is none
-  auto tried = try_in_common_rounds(bench, to_try, rounds, rule, "by turns");
-  if (!tried) return false;
+  auto tried = try_in_common_rounds(bench, configs, rounds, rule, "by turns");
+  if (!tried) return std::nullopt;
   const auto draws = static_cast<std::size_t>(bench.draws());
   std::size_t runs = std::numeric_limits<std::size_t>::max();
   for (const Tried& each : *tried)
     if (each.measured) runs = std::min(runs, each.measured.value().rounds_us.size() / draws);
-  for (std::size_t i = 0; i < configs.size(); ++i)
-    entries.push_back({.side = configs[i].first,
-                       .problem = &problem,
-                       .config = std::move(configs[i].second),
-                       .tried = std::move((*tried)[i]),
-                       .draws = draws,
-                       .runs = runs,
-                       .data = bench.data(),
-                       .load = bench.load()});
-  return true;
+  if (runs == std::numeric_limits<std::size_t>::max()) runs = 1;  // one that says why nothing worked
+  return Measured{.problem = &problem,
+                  .data = bench.data(),
+                  .load = bench.load(),
+                  .draws = draws,
+                  .runs = runs,
+                  .sides = std::move(sides),
+                  .configs = std::move(configs),
+                  .tried = std::move(*tried)};
 }
 
-void RunsByTurns::write(std::span<const Entry> entries, const ConfigSide& side) const {
+void RunsByTurns::write(std::span<const Measured> problems, const ConfigSide& side) const {
   const Environment environment = describe_environment(device_.info(), options_.ceilings, command_);
-  std::size_t runs = 1;  // where nothing worked there is one that says why
-  for (const Entry& entry : entries)
-    if (entry.tried.measured) runs = std::max(runs, entry.runs);
+  std::size_t runs = 0;
+  for (const Measured& of : problems) runs = std::max(runs, of.runs);
   for (std::size_t run = 0; run < runs; ++run) {
     JournalWriter journal(side.journal, environment);
-    for (const Entry& entry : entries) {
-      if (entry.side != &side) continue;
-      if (!entry.tried.measured) {
-        const Failure& failure = entry.tried.measured.failure();
-        journal.add(Trial{.problem = *entry.problem,
-                          .phase = Trial::Phase::final,
-                          .stage = {},
-                          .config = entry.config,
-                          .data = entry.data,
-                          .timing = options_.timing,
-                          .outcome = failure.outcome,
-                          .reason = failure.reason,
-                          .verdict = entry.tried.verdict,
-                          .time = {}});
-        continue;
+    for (const Measured& of : problems)
+      for (std::size_t i = 0; i < of.configs.size(); ++i) {
+        if (of.sides[i] != &side) continue;
+        const Tried& tried = of.tried[i];
+        if (!tried.measured)
+          journal.add(describe_failure(*of.problem, of.configs[i], of.data, options_.timing, tried.measured.failure(),
+                                       tried.verdict));
+        else if (run < of.runs)
+          journal.add(describe_best(*of.problem, of.configs[i], of.data, options_.timing, of.load, options_.ceilings,
+                                    summarise_run(tried.measured.value(), run, of.draws), tried.verdict.value()));
       }
-      const Measurement& measured = entry.tried.measured.value();
-      if (run < entry.runs)
-        journal.add(describe_best(*entry.problem, entry.config, entry.data, options_.timing, entry.load,
-                                  options_.ceilings, summarise_run(measured, run, entry.draws),
-                                  entry.tried.verdict.value()));
-    }
   }
 }
 
 void RunsByTurns::add_pairs(int pairs, const IsWanted& is_wanted) {
   const std::vector<Problem> wanted = problems(is_wanted);
-  std::vector<Entry> entries;
+  std::vector<Measured> all;
   for (const Problem& problem : wanted) {
     log_(fmt::format("{}: {} pairs", to_line(problem), pairs));
-    if (!measure(problem, pairs, entries)) break;
+    std::optional<Measured> measured = measure(problem, pairs);
+    if (!measured) return;
+    all.push_back(std::move(*measured));
   }
   if (InterruptGuard::interrupted()) return;
-  for (const ConfigSide* side : {&base_, &head_}) write(entries, *side);
+  for (const ConfigSide* side : {&base_, &head_}) write(all, *side);
   pairs_ += pairs;
 }
 

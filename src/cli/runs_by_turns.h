@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,12 +33,12 @@ class RunsByTurns final : public PairedRuns {
   void add_pairs(int pairs, const IsWanted& is_wanted) override;
 
  private:
-  struct Entry;
+  struct Measured;
 
   std::vector<Problem> problems(const IsWanted& is_wanted) const;
-  /// False where the user interrupts.
-  bool measure(const Problem& problem, int pairs, std::vector<Entry>& entries);
-  void write(std::span<const Entry> entries, const ConfigSide& side) const;
+  /// Nothing where the user interrupts.
+  std::optional<Measured> measure(const Problem& problem, int pairs);
+  void write(std::span<const Measured> problems, const ConfigSide& side) const;
 
   ConfigSide base_, head_;
   Device& device_;

@@ -20,6 +20,20 @@ Trial::Phase parse_phase(std::string_view name) {
   throw Error("unknown phase '" + std::string(name) + "': phases are screen and final");
 }
 
+Trial describe_failure(const Problem& problem, const PipelineConfig& config, const DataSpec& data,
+                       const TimingOptions& timing, const Failure& failure, const std::optional<Verdict>& verdict) {
+  return {.problem = problem,
+          .phase = Trial::Phase::final,
+          .stage = {},
+          .config = config,
+          .data = data,
+          .timing = timing,
+          .outcome = failure.outcome,
+          .reason = failure.reason,
+          .verdict = verdict,
+          .time = {}};
+}
+
 Best describe_best(const Problem& problem, const PipelineConfig& config, const DataSpec& data,
                    const TimingOptions& timing, const Load& load, const Ceilings& ceilings, const Summary& time,
                    const Verdict& verdict) {

@@ -123,6 +123,10 @@ struct Best {
   bool operator==(const Best&) const = default;
 };
 
+/// A finalist that could not be timed.
+Trial describe_failure(const Problem& problem, const PipelineConfig& config, const DataSpec& data,
+                       const TimingOptions& timing, const Failure& failure, const std::optional<Verdict>& verdict);
+
 /// What can be said of a config that was timed, as far as it follows from these: what it had to do, and what it could
 /// have taken. `load` is the mean over the draws of the routing.
 Best describe_best(const Problem& problem, const PipelineConfig& config, const DataSpec& data,

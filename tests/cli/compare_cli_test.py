@@ -254,7 +254,7 @@ class CompareRun(CliTest):
         self.assertEqual(rows[64]["verdict"], "SLOWER")
         self.assertGreater(rows[64]["ratio"]["value"], 2)
         self.assertNotEqual(rows[16]["verdict"], "SLOWER")
-        for row in rows.values():  # each round is a run of both sides
+        for row in rows.values():  # a round of each draw is a run, of both sides
             self.assertGreaterEqual(len(row["runs"]), 5)
         runs = [json.loads(line)["run"] for line in (self.folder / "kept/base.jsonl").read_text().splitlines()]
         self.assertGreaterEqual(len(set(runs)), 5)

@@ -85,8 +85,7 @@ TEST(JoinLeaders, FewTriesAreEnoughForTheBestWithEachOther) {
   EXPECT_EQ(with.events.trials.size(), 9u);
 }
 
-// However far its gate is behind by itself: with four leaders of each stage that the leaders go with, few tries are
-// left.
+// Though its gate is far behind by itself, and there are more leaders than tries.
 TEST(JoinLeaders, TheDefaultsStagesAreTriedWithTheBestOthersFirst) {
   const StageConfig kD = fake_config(128, 32, 4), kE = fake_config(16, 32, 2);
   FakeSpec spec{.time_us = small_bowl()};
